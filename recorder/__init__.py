@@ -1,0 +1,1 @@
+"""Encrypted recording: consent gate, frames, container, keys, retention, playback. Nothing records yet."""
