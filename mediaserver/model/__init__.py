@@ -1,0 +1,1 @@
+"""The vocabulary everyone shares: ids, roles, grants, events, clock, pii. Standard library only."""
