@@ -368,9 +368,10 @@ def encode(message: ServerMessage) -> str:
     return _encoder.encode(message).decode()
 
 
-_QUOTED = re.compile(r" '.*?'(?= - at |$)| `.*?`(?= - at |$)", re.DOTALL)
+# msgspec quotes a client's values ('..') and unknown fields (after "field"); paths (`$.a`) are ours.
+_QUOTED = re.compile(r" '.*?'(?= - at |$)|(?<=unknown field) `.*?`(?= - at |$)", re.DOTALL)
 
 
 def _where(error: Exception) -> str:
-    # msgspec quotes unknown values and fields; a client's text has no place in logs or replies.
+    # A client's text has no place in logs or replies.
     return _QUOTED.sub("", str(error))[:200]

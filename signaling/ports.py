@@ -122,6 +122,9 @@ class Seat(Protocol):
     def room(self) -> RoomName: ...
 
     @property
+    def person(self) -> Person: ...
+
+    @property
     def resume_key(self) -> ResumeKey: ...
 
     @property

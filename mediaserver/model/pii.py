@@ -39,3 +39,17 @@ class Pii(Generic[T]):
 
     def __bool__(self) -> bool:
         return bool(self._value)
+
+
+def fault(error: BaseException) -> str:
+    """An exception for a log line: its type and where it was raised, never its text, which may quote
+    what a person or their browser sent.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    code = trace.tb_frame.f_code
+    file = code.co_filename.rsplit("/", 1)[-1]
+    return f"{type(error).__name__} in {code.co_qualname} ({file}:{trace.tb_lineno})"
