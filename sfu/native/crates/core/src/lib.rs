@@ -9,6 +9,8 @@
 pub mod command;
 pub mod egress;
 pub mod event;
+pub mod rtcp;
+pub mod rtp;
 pub mod stats;
 pub mod time;
 pub mod units;
