@@ -9,8 +9,11 @@
 pub mod command;
 pub mod egress;
 pub mod event;
+pub mod ice;
 pub mod rtcp;
 pub mod rtp;
+pub mod srtp;
 pub mod stats;
+pub mod stun;
 pub mod time;
 pub mod units;
