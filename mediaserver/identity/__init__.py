@@ -1,0 +1,1 @@
+"""Who someone is: signing keys, tokens, join links."""
