@@ -199,4 +199,7 @@ pub enum CommandError {
     /// A named limit of [`crate::stats::Limits`] is reached.
     #[error("limit reached: {0}")]
     Limit(&'static str),
+    /// The worker panicked before it answered. Given by `io`, not by `core`.
+    #[error("worker lost")]
+    WorkerLost,
 }
