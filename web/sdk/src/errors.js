@@ -49,7 +49,9 @@ export class PermissionDenied extends MediaError {
 export class NoDevice extends MediaError {
   /** @param {DeviceKind} device @param {unknown} [cause] */
   constructor(device, cause) {
-    super("no_device", `We found no ${device}.`, `Plug one in, or use a phone or tablet that has one.`, { cause });
+    super("no_device", `We found no ${device}.`, `Plug one in, or use a phone or tablet that has one.`, {
+      cause,
+    });
     this.device = device;
   }
 }
@@ -168,7 +170,9 @@ export class MediaBlocked extends MediaError {
 export class Disconnected extends MediaError {
   /** @param {string} [detail] */
   constructor(detail) {
-    super("disconnected", "You lost the connection.", "Check that you are online, then join again.", { detail });
+    super("disconnected", "You lost the connection.", "Check that you are online, then join again.", {
+      detail,
+    });
   }
 }
 
@@ -254,14 +258,27 @@ export function fromCloseCode(code) {
   return FINAL_CODES.get(code)?.() ?? null;
 }
 
+/** What a `bye` gives as its reason, when the close code behind it got lost. */
+const BY_DEPARTURE = new Map([
+  ["removed", 4010],
+  ["ended", 4011],
+  ["room_closed", 4004],
+  ["replaced", 4009],
+  ["left", 1000],
+]);
+
+/**
+ * @param {string} reason  of a `bye`
+ * @returns {number | null}
+ */
+export function closeCodeOf(reason) {
+  return BY_DEPARTURE.get(reason) ?? null;
+}
+
 /** `error` messages whose code says which close code they stand for. */
 const BY_REASON = new Map([
-  ["unauthorised", 4001],
   ["unauthorized", 4001],
-  ["token_expired", 4001],
-  ["link_expired", 4001],
-  ["room_closed", 4004],
-  ["room_not_found", 4004],
+  ["not_found", 4004],
   ["room_full", 4013],
   ["room_locked", 4014],
 ]);
@@ -274,6 +291,6 @@ const BY_REASON = new Map([
 export function fromReason(reason, message) {
   const code = BY_REASON.get(reason);
   if (code !== undefined) return /** @type {MediaError} */ (fromCloseCode(code));
-  if (reason === "forbidden" || reason === "not_allowed") return new NotAllowed(message);
+  if (reason === "forbidden") return new NotAllowed(message);
   return new Rejected(reason, message);
 }

@@ -13,12 +13,12 @@
 import { Backoff } from "./backoff.js";
 import {
   ConnectionFailed,
+  closeCodeOf,
   Disconnected,
   fromCloseCode,
   fromReason,
   MediaError,
   ProtocolError,
-  RoomClosed,
 } from "./errors.js";
 import { PROTOCOL } from "./protocol.js";
 
@@ -95,6 +95,11 @@ export class Link {
     if (this.state !== "connecting") return;
     this.#lastHeard = now;
     this.#enter("joining");
+    this.#join(now);
+  }
+
+  /** @param {number} now */
+  #join(now) {
     /** @type {Request} */
     const join = { type: "join", protocol: PROTOCOL };
     if (this.#options.token) join.token = this.#options.token;
@@ -136,10 +141,11 @@ export class Link {
     const bye = this.#bye;
     this.#bye = null;
     this.#failPending(new ConnectionFailed({ detail: `websocket closed: ${code}` }));
-    const error = bye?.rejoin ? null : fromCloseCode(code);
+    // The bye came through even when the close code behind it did not.
+    const known = (bye && !bye.rejoin && closeCodeOf(bye.reason)) || code;
+    const error = bye?.rejoin ? null : fromCloseCode(known);
     if (error) return this.#finish(error);
-    if (bye && !bye.rejoin) return this.#finish(new RoomClosed(bye.message));
-    if (code === 1000) return this.#finish(null);
+    if (known === 1000) return this.#finish(null);
     if (bye?.rejoin || code === 4012) this.#resume = null;
     this.#retry(now);
   }
@@ -222,10 +228,12 @@ export class Link {
       const error = fromReason(String(message.code), String(message.message ?? ""));
       if (!pending.join) {
         this.#out.push({ do: "failed", id: message.re, error });
-      } else if (this.#resume) {
-        // The server no longer knows the session: join afresh, on a new socket because the first message is the join.
+      } else if (this.#resume && message.code === "not_found") {
+        // The server no longer knows the session, and lets us join afresh on the same websocket.
         this.#resume = null;
-        this.#out.push({ do: "disconnect", code: 1000, reason: "joining afresh" });
+        this.#join(now);
+      } else if (message.code === "unavailable" || message.code === "internal") {
+        this.#out.push({ do: "disconnect", code: 1000, reason: "trying again" });
         this.#retry(now);
       } else {
         this.#finish(error, 1000);

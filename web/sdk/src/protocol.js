@@ -28,7 +28,7 @@ export const SOURCES = ["microphone", "camera", "screen", "screen_audio"];
  * @property {boolean} [admin]
  */
 
-/** @typedef {{id?: string, from: string, name: string, text: string, at: string | number, role?: string}} ChatMessage */
+/** @typedef {{id?: number, from: string, name: string, text: string, at: string | number, role?: string}} ChatMessage */
 /** @typedef {{mid: string, participant: string, source: Source, kind: Kind, muted: boolean}} SlotInfo */
 /** @typedef {{urls: string | string[], username?: string, credential?: string}} IceServer */
 /** @typedef {{name: string, locked: boolean, opened_at: string | number | null}} RoomInfo */
@@ -48,6 +48,7 @@ export const SOURCES = ["microphone", "camera", "screen", "screen_audio"];
  * @property {number} heartbeat_ms
  * @property {IceServer[]} ice_servers
  * @property {ChatMessage[]} chat
+ * @property {string | null} speaker
  */
 
 /** @typedef {{type: "answer", re: number, sdp: string}} Answer */
@@ -62,8 +63,8 @@ export const SOURCES = ["microphone", "camera", "screen", "screen_audio"];
  *   | {type: "left", participant: string, reason: string}
  *   | {type: "speaker", participant: string | null}
  *   | ({type: "chat"} & ChatMessage)
- *   | {type: "locked", locked: boolean, by: string}
- *   | {type: "muted", source: Source, muted: boolean, by: string}
+ *   | {type: "locked", locked: boolean, by: string | null}
+ *   | {type: "muted", source: Source, muted: boolean, by: string | null}
  *   | {type: "unmute_request", source: Source, by: string}
  *   | {type: "media", state: string}
  *   | {type: "error", code: string, message: string}

@@ -122,17 +122,26 @@ test("before the first welcome it gives up within fifteen seconds: nobody is to 
   assert.ok(now <= 20_000, String(now));
 });
 
-test("a refused resume leads to a fresh join", () => {
+test("a session that the server no longer knows is joined afresh on the same websocket", () => {
   const link = up();
   link.closed(1006, 1000);
   link.tick(1000);
   link.opened(1010);
   const join = sent(link).at(-1);
-  link.received(JSON.stringify({ type: "error", re: join.id, code: "resume_unknown", message: "" }), 1020);
+  link.received(JSON.stringify({ type: "error", re: join.id, code: "not_found", message: "" }), 1020);
+  const fresh = sent(link).at(-1);
+  assert.deepEqual([fresh.type, fresh.resume], ["join", undefined]);
+  link.received(JSON.stringify({ ...WELCOME, re: fresh.id }), 1030);
+  assert.equal(link.state, "up");
+});
+
+test("a server that is not ready is tried again", () => {
+  const link = new Link({ random: () => 0 });
+  link.start(0);
+  link.opened(1);
+  link.drain();
+  link.received('{"type":"error","re":1,"code":"unavailable","message":"draining"}', 2);
   assert.deepEqual(kinds(link), ["disconnect", "waiting"]);
-  link.tick(2000);
-  link.opened(2010);
-  assert.equal(sent(link).at(-1).resume, undefined);
 });
 
 test("a refused first join is final, with the reason", () => {
