@@ -87,8 +87,11 @@ class SlotUse:
 
 @dataclass(frozen=True, slots=True)
 class RoomInfo:
-    """A room as an operator sees it."""
+    """A room as an operator sees it. `id` is random: logs and metrics say it instead of the name, which
+    whoever made the room may have taken from a person's.
+    """
 
+    id: str
     name: RoomName
     locked: bool
     opened_at: int

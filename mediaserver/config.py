@@ -1,0 +1,261 @@
+"""Settings: flags over environment (MEDIASERVER_*) over one YAML file over defaults.
+
+Every limit of the server has its name here; docs/operations.md tells what each does. A nested value is
+reached in the environment by two underscores: MEDIASERVER_HTTP__LISTEN=0.0.0.0:443.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+from yaml import YAMLError
+
+Seconds = float
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+# A list may be written "a, b" in the environment, as well as in YAML.
+Strings = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[list[Network], NoDecode, BeforeValidator(_split)]
+
+
+class ConfigError(Exception):
+    """The settings are no good; the text says which and why, and shows no value."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """`HOST:PORT`, `[v6]:PORT` or `:PORT` (every address). Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError("write it as HOST:PORT, for example 127.0.0.1:8080 or [::1]:8080")
+    return host, int(port)
+
+
+class TlsSettings(_Section):
+    """PEM files; read again when they change or on SIGHUP."""
+
+    certificate: Path
+    key: Path
+
+
+class HttpSettings(_Section):
+    """Pages, websocket, WHIP, WHEP and REST."""
+
+    listen: Strings = ["127.0.0.1:8080"]
+    tls: TlsSettings | None = None
+    # Networks whose X-Forwarded-For and -Proto are believed.
+    trusted_proxies: Networks = []
+    # Further origins whose pages may open a websocket, such as an integrator's.
+    origins: Strings = []
+    # How people reach the server, for printed links: https://visit.clinic.example
+    public_url: str | None = None
+    max_body: int = Field(default=1024 * 1024, ge=64 * 1024)  # bytes
+    metrics: bool = True
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: list[str]) -> list[str]:
+        for text in value:
+            parse_listen(text)
+        return value
+
+
+class MediaSettings(_Section):
+    """The UDP side. Worker i listens on PORT + i."""
+
+    listen: Strings = ["0.0.0.0:7882", "[::]:7882"]
+    # Addresses to tell clients instead of the machine's own (behind NAT).
+    announced: Strings = []
+    workers: int = Field(default=1, ge=1, le=64)
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: list[str]) -> list[str]:
+        if not value or len({parse_listen(text)[1] for text in value}) != 1:
+            raise ValueError("give at least one address, and the same port for each")
+        return value
+
+    @field_validator("announced")
+    @classmethod
+    def _addresses(cls, value: list[str]) -> list[str]:
+        for text in value:
+            ipaddress.ip_address(text)
+        return value
+
+    @property
+    def hosts(self) -> list[str]:
+        """Addresses bound."""
+        return [parse_listen(text)[0] for text in self.listen]
+
+    @property
+    def port(self) -> int:
+        """First port."""
+        return parse_listen(self.listen[0])[1]
+
+
+class RoomSettings(_Section):
+    """Defaults and limits of rooms; times in seconds."""
+
+    max_rooms: int = Field(default=1_000, ge=1)
+    max_participants: int = Field(default=50, ge=1)
+    empty_timeout: Seconds = Field(default=300, ge=0)
+    resume_window: Seconds = Field(default=120, ge=0)
+    connect_timeout: Seconds = Field(default=30, gt=0)
+    chat_lines: int = Field(default=100, ge=0)
+    slots_audio: int = Field(default=3, ge=1, le=16)
+    slots_video: int = Field(default=3, ge=1, le=16)
+
+
+class SignalingSettings(_Section):
+    """Websocket: times in seconds, sizes in bytes, rates per second."""
+
+    heartbeat: Seconds = Field(default=1.0, gt=0, le=1.0)
+    dead_after: Seconds = Field(default=3.0, gt=1.0)
+    join_timeout: Seconds = Field(default=10.0, gt=0)
+    message_size: int = Field(default=256 * 1024, ge=16 * 1024)
+    message_rate: float = Field(default=20.0, gt=0)
+    message_burst: float = Field(default=60.0, ge=1)
+    connections: int = Field(default=10_000, ge=1)
+    queue_messages: int = Field(default=512, ge=16)
+    queue_bytes: int = Field(default=2 * 1024 * 1024, ge=64 * 1024)
+
+
+class TokenSettings(_Section):
+    """Access tokens. Keys stand in `keys.json` of the data folder."""
+
+    leeway: int = Field(default=30, ge=0, le=300)  # seconds of clock skew
+    issuers: Strings = []  # further `iss` values whose keys are in the key file
+
+
+class IceServerSettings(_Section):
+    """A STUN or TURN server as browsers are told."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: SecretStr | None = None
+
+
+class TurnSettings(_Section):
+    """TURN with a shared secret (coturn's use-auth-secret)."""
+
+    urls: Strings = []
+    secret: SecretStr = SecretStr("")
+    ttl: int = Field(default=12 * 3600, ge=60)  # seconds
+
+    @model_validator(mode="after")
+    def _complete(self) -> TurnSettings:
+        if self.urls and not self.secret.get_secret_value():
+            raise ValueError("a TURN server needs `secret`, coturn's static-auth-secret")
+        return self
+
+
+class LogSettings(_Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Settings(BaseSettings):
+    """All settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEDIASERVER_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    data: Path = Path("data")
+    clinic: str = "Clinic"  # what patients are told they are calling
+    http: HttpSettings = HttpSettings()
+    media: MediaSettings = MediaSettings()
+    rooms: RoomSettings = RoomSettings()
+    signaling: SignalingSettings = SignalingSettings()
+    tokens: TokenSettings = TokenSettings()
+    ice_servers: list[IceServerSettings] = []
+    turn: TurnSettings = TurnSettings()
+    log: LogSettings = LogSettings()
+    shutdown_grace: Seconds = Field(default=5.0, ge=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The YAML file travels as an argument named `_file`, which no setting can be called."""
+        flags: dict[str, Any] = (
+            dict(init_settings.init_kwargs) if isinstance(init_settings, InitSettingsSource) else {}
+        )
+        file = flags.pop("_file", None)
+        sources: tuple[PydanticBaseSettingsSource, ...] = (
+            InitSettingsSource(settings_cls, flags),
+            env_settings,
+        )
+        if file is not None:
+            sources = (*sources, YamlConfigSettingsSource(settings_cls, yaml_file=file))
+        return sources
+
+    @property
+    def keys_file(self) -> Path:
+        """Signing keys."""
+        return self.data / "keys.json"
+
+    @property
+    def links_folder(self) -> Path:
+        """Join links."""
+        return self.data / "links"
+
+    @property
+    def dtls_file(self) -> Path:
+        """The media side's certificate and key."""
+        return self.data / "dtls.pem"
+
+
+def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:
+    """Reads the settings; `flags` as nested dictionaries. Raises ConfigError."""
+    try:
+        if file is not None and not file.is_file():
+            raise ConfigError(f"there is no file {file}")
+        return Settings(**{**(flags or {}), "_file": file})
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise ConfigError("; ".join(lines)) from None
+    except (YAMLError, OSError, UnicodeError) as error:
+        raise ConfigError(f"{file} can't be read ({type(error).__name__})") from None

@@ -1,0 +1,358 @@
+"""One call: turns the crank of its `Visit`, tells people what happens, keeps everybody's slots right.
+
+Nothing here waits for a client. Closing transports and moving slots are tasks of the room; they may be
+late without anybody noticing but the one they concern.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from mediaserver.model import events as ev
+from mediaserver.model.clock import Clock
+from mediaserver.model.grants import Person
+from mediaserver.model.ids import ParticipantId, RoomName, new_participant_id, new_resume_key
+from mediaserver.model.pii import Pii, fault
+from mediaserver.rooms.forwarding import feed
+from mediaserver.rooms.leg import Leg
+from mediaserver.rooms.seat import Participant
+from mediaserver.rooms.settings import RoomDefaults
+from mediaserver.visit import (
+    Change,
+    Dropped,
+    Emptied,
+    Entered,
+    Gone,
+    Resumed,
+    Stage,
+    Visit,
+    VisitFullError,
+    VisitLockedError,
+)
+from sfu import Producer, Router
+from sfu.types import DtlsFingerprint, MediaError, PathState
+from signaling.ports import Door, ErrorCode, Follow, Listener, Refused
+
+log = structlog.get_logger(__name__)
+
+
+class Room:
+    """See the module. `on_gone` is called for each participant who is out for good, `on_over` once, when
+    the room has ended.
+    """
+
+    def __init__(
+        self,
+        name: RoomName,
+        router: Router,
+        fingerprints: tuple[DtlsFingerprint, ...],
+        defaults: RoomDefaults,
+        clock: Clock,
+        on_gone: Callable[[Participant], None],
+        on_over: Callable[[Room], None],
+    ) -> None:
+        self.id = "r_" + secrets.token_urlsafe(6)
+        self.name = name
+        self.visit = Visit(defaults.visit, clock.monotonic())
+        self.people: dict[ParticipantId, Participant] = {}
+        self.speaker: ParticipantId | None = None
+        self.closed = False
+        self._router = router
+        self._fingerprints = fingerprints
+        self._defaults = defaults
+        self._clock = clock
+        self._on_gone = on_gone
+        self._on_over = on_over
+        self._opened_at = self._now_ms()
+        self._chat: deque[ev.ChatLine] = deque(maxlen=defaults.chat_lines)
+        self._lines = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._renewing: asyncio.Handle | None = None
+        router.on("speaker", self._speaker)
+        router.on("close", self._router_closed)
+        self._arm()
+
+    # Coming in.
+
+    async def admit(
+        self, person: Person, listener: Listener, door: Door, prepare: bool, follow: Follow | None
+    ) -> Participant:
+        """A new participant with a transport of their own. Raises Refused."""
+        seat = Participant(
+            self, new_participant_id(), new_resume_key(), person, listener, door, follow, self._now_ms()
+        )
+        self._check_open()
+        try:
+            transport = await self._router.create_transport()
+        except MediaError:
+            raise Refused(ErrorCode.UNAVAILABLE, "The server is busy; try again in a moment.") from None
+        seat.leg = Leg(
+            self._router, transport, self._fingerprints, lambda state: self._media_state(seat, state)
+        )
+        self._check_open()  # the router of a closed room took the transport with it
+        try:
+            changes = self.visit.arrive(
+                seat.id,
+                _visitor(seat),
+                prepared=prepare,
+                host=person.grants.admin,
+                now=self._clock.monotonic(),
+            )
+        except VisitFullError:
+            await seat.leg.close()
+            raise Refused(ErrorCode.ROOM_FULL, "The room is full.") from None
+        except VisitLockedError:
+            await seat.leg.close()
+            raise Refused(ErrorCode.ROOM_LOCKED, "The host locked the room.") from None
+        self.people[seat.id] = seat
+        log.info("joined", room=self.id, participant=seat.id, role=person.role.value, door=door.value)
+        self._perform(changes)
+        if door is not Door.WEBSOCKET:
+            asyncio.get_running_loop().call_later(self._defaults.connect, self._check_connected, seat)
+        return seat
+
+    def resume(self, seat: Participant, listener: Listener) -> None:
+        """Another websocket takes a session up."""
+        seat.taken_over(listener, ev.Dismissed(ev.Departure.REPLACED))
+        self._perform(self.visit.resume(seat.id, self._clock.monotonic()))
+
+    async def enter(self, seat: Participant) -> None:
+        """One who waited comes in: from now on they are seen and heard."""
+        changes = self.visit.enter(seat.id)
+        if changes:
+            await seat.leg.show(True)
+        self._perform(changes)
+
+    # What people do.
+
+    def say(self, seat: Participant, text: str) -> None:
+        """A line of chat."""
+        self._lines += 1
+        line = ev.ChatLine(self._lines, seat.id, seat.person.name, Pii(text), self._now_ms())
+        self._chat.append(line)
+        self._tell(ev.ChatSaid(line))
+
+    def lock(self, locked: bool, by: ParticipantId | None) -> None:
+        """Locks or opens the door."""
+        if self.visit.locked is not locked:
+            self.visit.locked = locked
+            self._tell(ev.RoomLocked(locked, by))
+
+    def leave(self, seat: Participant) -> None:
+        """Someone leaves."""
+        self._perform(self.visit.leave(seat.id, ev.Departure.LEFT, self._clock.monotonic()))
+
+    def remove(self, who: ParticipantId) -> None:
+        """Someone is removed, one who waits too. NOT_FOUND."""
+        if self.visit.stage(who) is None:
+            raise Refused(ErrorCode.NOT_FOUND, "There is no such participant.")
+        self._perform(self.visit.leave(who, ev.Departure.REMOVED, self._clock.monotonic()))
+
+    def dropped(self, seat: Participant) -> None:
+        """A connection is lost."""
+        self._perform(self.visit.drop(seat.id, self._clock.monotonic()))
+
+    def end(self, reason: ev.Departure = ev.Departure.ENDED) -> None:
+        """Ends the call for everybody; idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        log.info("room ended", room=self.id, reason=reason.value)
+        self._perform(self.visit.close(reason, self._clock.monotonic()))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._spawn(self._router.close())
+        self._on_over(self)
+
+    def updated(self, seat: Participant) -> None:
+        """Tells everyone that someone's tracks, hand or presence changed, if they did."""
+        info = seat.info()
+        if seat.listed and info != seat.told:
+            seat.told = info
+            self._tell(ev.ParticipantUpdated(info))
+            self.renew_slots()
+
+    # Questions.
+
+    def present(self, who: ParticipantId) -> Participant:
+        """Someone who is in. NOT_FOUND."""
+        seat = self.people.get(who)
+        if seat is None or not seat.present:
+            raise Refused(ErrorCode.NOT_FOUND, "There is no such participant.")
+        return seat
+
+    def info(self) -> ev.RoomInfo:
+        """The room as an operator sees it."""
+        return ev.RoomInfo(
+            id=self.id,
+            name=self.name,
+            locked=self.visit.locked,
+            opened_at=self._opened_at,
+            participants=len(self.visit),
+            max_participants=self.visit.limits.participants,
+        )
+
+    def snapshot(self, viewer: Participant) -> ev.RoomSnapshot:
+        """The room as `viewer` may see it."""
+        if not viewer.present:
+            return ev.RoomSnapshot(self.info(), (), (), None)
+        others = tuple(seat.info() for seat in self.people.values() if seat.listed and seat is not viewer)
+        return ev.RoomSnapshot(self.info(), others, tuple(self._chat), self.speaker)
+
+    def limit(self, *, participants: int | None, empty: float | None) -> None:
+        """Sets limits; None leaves one as it is."""
+        limits = self.visit.limits
+        self.visit.limits = replace(
+            limits,
+            participants=limits.participants if participants is None else participants,
+            empty=limits.empty if empty is None else empty,
+        )
+        self._arm()
+
+    async def settle(self) -> None:
+        """Waits for what is under way (shutdown, tests)."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # The crank.
+
+    def _perform(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            match change:
+                case Entered(who=who):
+                    self._entered(self.people[who])
+                case Dropped(who=who) | Resumed(who=who):
+                    self.updated(self.people[who])
+                case Gone():
+                    self._gone(change)
+                case Emptied():
+                    self.end(ev.Departure.ROOM_CLOSED)
+        self._arm()
+
+    def _entered(self, seat: Participant) -> None:
+        # To one who waited the room was dark: what is in it comes as news.
+        for other in self.people.values():
+            if other.listed and other is not seat:
+                seat.notify(ev.ParticipantJoined(other.info()))
+        for line in self._chat:
+            seat.notify(ev.ChatSaid(line))
+        seat.notify(ev.SpeakerChanged(self.speaker))
+        if seat.listed:
+            seat.told = seat.info()
+            self._tell(ev.ParticipantJoined(seat.told), but=seat)
+        self.renew_slots()
+
+    def _gone(self, gone: Gone) -> None:
+        seat = self.people.pop(gone.who)
+        log.info("left", room=self.id, participant=seat.id, reason=gone.reason.value)
+        self._on_gone(seat)
+        seat.notify(ev.Dismissed(gone.reason))
+        if not self.closed:  # else the router takes every transport with it
+            self._spawn(seat.leg.close())
+        if gone.was is Stage.PRESENT and not seat.person.grants.hidden:
+            self._tell(ev.ParticipantLeft(seat.id, gone.reason))
+        if self.speaker == seat.id:
+            self._say_speaker(None)
+        self.renew_slots()
+
+    def _tell(self, event: ev.RoomEvent, but: Participant | None = None) -> None:
+        for seat in list(self.people.values()):
+            if seat.present and seat is not but:
+                seat.notify(event)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due = None if self.closed else self.visit.next_timeout()
+        if due is not None:
+            delay = max(0.0, due - self._clock.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._timeout)
+
+    def _timeout(self) -> None:
+        self._perform(self.visit.timeout(self._clock.monotonic()))
+
+    # Media.
+
+    def renew_slots(self) -> None:
+        """Has every viewer's slots looked at again, once, after what happens now has happened."""
+        if self._renewing is None and not self.closed:
+            self._renewing = asyncio.get_running_loop().call_soon(self._renew)
+
+    def _renew(self) -> None:
+        self._renewing = None
+        for seat in self.people.values():
+            if seat.present:
+                self._spawn(feed(self, seat))
+
+    def _media_state(self, seat: Participant, state: str) -> None:
+        if seat.id not in self.people:
+            return
+        seat.notify(ev.MediaPathChanged(state))
+        if seat.door is not Door.WEBSOCKET and state in (PathState.CONSENT_LOST.value, "dtls_failed"):
+            self._perform(self.visit.leave(seat.id, ev.Departure.MEDIA_LOST, self._clock.monotonic()))
+        else:
+            self.updated(seat)
+
+    def _check_connected(self, seat: Participant) -> None:
+        if not seat.leg.connected:
+            self._perform(self.visit.leave(seat.id, ev.Departure.MEDIA_LOST, self._clock.monotonic()))
+
+    def _speaker(self, producer: Producer | None) -> None:
+        speaker = None
+        for seat in self.people.values():
+            if seat.listed and any(track.producer is producer for track in seat.tracks):
+                speaker = seat.id
+        if speaker != self.speaker:
+            self._say_speaker(speaker)
+
+    def _say_speaker(self, speaker: ParticipantId | None) -> None:
+        self.speaker = speaker
+        self._tell(ev.SpeakerChanged(speaker))
+        if any(seat.follow is not None for seat in self.people.values()):
+            self.renew_slots()
+
+    def _router_closed(self, reason: str) -> None:
+        if not self.closed:
+            log.error("room lost its worker", room=self.id)
+            self.end(ev.Departure.WORKER_LOST)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except MediaError:
+            pass  # what it was about has closed meanwhile
+        except Exception as error:
+            log.error("task of a room failed", room=self.id, fault=fault(error))
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise Refused(ErrorCode.NOT_FOUND, "The room was closed.")
+
+    def _now_ms(self) -> int:
+        return int(self._clock.wall() * 1000)
+
+
+def _visitor(seat: Participant) -> str:
+    """What makes a second connection of someone replace the first: the same person by the same kind of
+    door. People may watch by WHEP as often as they like, beside their call.
+    """
+    match seat.door:
+        case Door.WEBSOCKET:
+            return seat.person.identity
+        case Door.WHIP:
+            return f"whip {seat.person.identity}"
+        case Door.WHEP:
+            return f"whep {seat.id}"

@@ -1,0 +1,168 @@
+"""All rooms of this node: the doors' `Rooms` and `Directory` ports."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+import structlog
+
+from mediaserver.model.clock import Clock
+from mediaserver.model.events import Departure, ParticipantInfo, RoomInfo
+from mediaserver.model.grants import Person
+from mediaserver.model.ids import ParticipantId, ResumeKey, RoomName
+from mediaserver.rooms.room import Room
+from mediaserver.rooms.seat import Participant
+from mediaserver.rooms.settings import RoomDefaults
+from sfu import Engine
+from sfu.types import MediaError
+from signaling.ports import Door, ErrorCode, Follow, IceServer, Listener, Refused, RoomSettings
+
+log = structlog.get_logger(__name__)
+
+
+class Rooms:
+    """See the module."""
+
+    def __init__(self, engine: Engine, clock: Clock, defaults: RoomDefaults | None = None) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._defaults = defaults or RoomDefaults()
+        self._rooms: dict[RoomName, Room] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+        self._seats: dict[ResumeKey, Participant] = {}
+        self._opening = asyncio.Lock()
+        self._draining = False
+
+    # Doors.
+
+    async def join(
+        self,
+        person: Person,
+        room: RoomName,
+        listener: Listener,
+        *,
+        door: Door = Door.WEBSOCKET,
+        prepare: bool = False,
+        follow: Follow | None = None,
+    ) -> Participant:
+        """A seat. A room opens with whoever comes first."""
+        if not person.grants.may_join(room):
+            raise Refused(ErrorCode.FORBIDDEN, "You may not join this room.")
+        seat = await (await self._open(room)).admit(person, listener, door, prepare, follow)
+        if not seat.closed:
+            self._seats[seat.resume_key] = seat
+        return seat
+
+    async def resume(self, key: ResumeKey, listener: Listener) -> Participant:
+        """Takes a session up again."""
+        seat = self._seats.get(key)
+        room = None if seat is None else self._rooms.get(seat.room)
+        if seat is None or room is None or seat.closed:
+            raise Refused(ErrorCode.NOT_FOUND, "This session is over; join again.")
+        room.resume(seat, listener)
+        return seat
+
+    def ice_servers(self, person: Person) -> tuple[IceServer, ...]:
+        """The configured servers, and TURN with credentials for this person (coturn's REST scheme:
+        expiry and user as the name, its HMAC-SHA1 under the shared secret as the password).
+        """
+        turn = self._defaults.turn
+        if not turn.urls:
+            return self._defaults.ice_servers
+        # coturn logs user names: a hash says as much to it, and nothing about a person.
+        who = hashlib.sha256(person.identity.encode()).hexdigest()[:12]
+        name = f"{int(self._clock.wall()) + turn.ttl}:{who}"
+        digest = hmac.new(turn.secret.encode(), name.encode(), hashlib.sha1).digest()
+        server = IceServer(turn.urls, name, base64.b64encode(digest).decode())
+        return (*self._defaults.ice_servers, server)
+
+    # Directory.
+
+    async def create(self, room: RoomName, settings: RoomSettings) -> RoomInfo:
+        """Opens a room, or sets limits of one that is open."""
+        opened = await self._open(room)
+        opened.limit(participants=settings.max_participants, empty=settings.empty_timeout)
+        return opened.info()
+
+    def list(self) -> Sequence[RoomInfo]:
+        """All open rooms."""
+        return [room.info() for room in self._rooms.values()]
+
+    def get(self, room: RoomName) -> RoomInfo:
+        """One room."""
+        return self._get(room).info()
+
+    def participants(self, room: RoomName) -> Sequence[ParticipantInfo]:
+        """Everyone who is in, dropped and hidden ones too."""
+        return [seat.info() for seat in self._get(room).people.values() if seat.present]
+
+    async def close(self, room: RoomName) -> None:
+        """Ends a call."""
+        self._get(room).end()
+
+    async def remove(self, room: RoomName, participant: ParticipantId) -> None:
+        """Removes someone."""
+        self._get(room).remove(participant)
+
+    # Operation.
+
+    @property
+    def draining(self) -> bool:
+        """Whether nobody new is let in."""
+        return self._draining
+
+    def legs(self) -> dict[int, tuple[str, str]]:
+        """Transport id -> (room id, participant id): what statistics are labelled with."""
+        return {
+            seat.leg.transport_id: (room.id, seat.id)
+            for room in self._rooms.values()
+            for seat in room.people.values()
+        }
+
+    async def shut_down(self) -> None:
+        """Says goodbye to everybody and waits until every room is gone."""
+        self._draining = True
+        for room in list(self._rooms.values()):
+            room.end(Departure.SERVER_RESTARTS)
+        await asyncio.gather(*self._ending)
+
+    def _get(self, name: RoomName) -> Room:
+        room = self._rooms.get(name)
+        if room is None:
+            raise Refused(ErrorCode.NOT_FOUND, "There is no such room.")
+        return room
+
+    async def _open(self, name: RoomName) -> Room:
+        if self._draining:
+            raise Refused(ErrorCode.UNAVAILABLE, "The server restarts; try again in a moment.")
+        async with self._opening:
+            room = self._rooms.get(name)
+            if room is not None:
+                return room
+            if len(self._rooms) >= self._defaults.rooms:
+                raise Refused(ErrorCode.UNAVAILABLE, "The server is full; try again later.")
+            try:
+                router = await self._engine.create_router()
+            except MediaError:
+                raise Refused(ErrorCode.UNAVAILABLE, "The server is busy; try again in a moment.") from None
+            room = Room(
+                name, router, self._engine.fingerprints, self._defaults, self._clock, self._gone, self._over
+            )
+            self._rooms[name] = room
+            log.info("room opened", room=room.id)
+            return room
+
+    def _gone(self, seat: Participant) -> None:
+        self._seats.pop(seat.resume_key, None)
+
+    def _over(self, room: Room) -> None:
+        if self._rooms.get(room.name) is room:
+            del self._rooms[room.name]
+        # What the room still has to close is awaited at shutdown; the task holds the room till then.
+        task = asyncio.get_running_loop().create_task(room.settle())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
