@@ -156,7 +156,8 @@ impl PacketCipher {
             PacketCipher::Gcm(gcm) => {
                 let nonce = gcm.nonce(read_u32(packet, 8), index);
                 let (header, rest) = packet.split_at_mut(header_len);
-                gcm.open(nonce, header, rest)?;
+                let (payload, tag) = rest.split_at_mut(len - header_len);
+                gcm.open(nonce, header, payload, tag)?;
             }
             PacketCipher::CounterMode(cm) => {
                 let (data, tag) = packet.split_at_mut(len);
@@ -235,8 +236,8 @@ impl PacketCipher {
                 let nonce = gcm.nonce(ssrc, u64::from(index));
                 let (header, rest) = packet.split_at_mut(RTCP_HEADER_LEN);
                 let aad = rtcp_aad(header, (E_FLAG | index).to_be_bytes());
-                let sealed = len - RTCP_HEADER_LEN + GCM_TAG;
-                gcm.open(nonce, &aad, &mut rest[..sealed])?;
+                let (payload, trailer) = rest.split_at_mut(len - RTCP_HEADER_LEN);
+                gcm.open(nonce, &aad, payload, &trailer[..GCM_TAG])?;
             }
             PacketCipher::CounterMode(cm) => {
                 let (data, tag) = packet.split_at_mut(len + RTCP_INDEX_LEN);
@@ -288,11 +289,12 @@ impl Gcm {
         &self,
         nonce: Nonce,
         aad: &[u8],
-        payload_and_tag: &mut [u8],
+        payload: &mut [u8],
+        tag: &[u8],
     ) -> Result<(), SrtpError> {
         match self
             .key
-            .open_in_place(nonce, Aad::from(aad), payload_and_tag)
+            .open_in_place_separate_tag(nonce, Aad::from(aad), tag, payload)
         {
             Ok(_) => Ok(()),
             Err(_) => Err(SrtpError::Authentication),

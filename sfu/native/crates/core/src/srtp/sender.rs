@@ -10,8 +10,8 @@ use crate::command::{MasterKey, SrtpProfile};
 const MAX_STREAMS: usize = 1024;
 /// Replay window of our own sending: only guards against using an index twice.
 const SEND_WINDOW: usize = 1024;
-/// How long before the end of a key [`SrtpSender::rekey_needed`] says so: about 12 days of RTCP at
-/// a packet a second, 50 days of RTP at a thousand times the rate of a busy transport.
+/// How long before the end of a key [`SrtpSender::rekey_needed`] says so: 12 days of RTCP at a packet
+/// a second, 50 days of RTP at a million packets a second.
 const REKEY_MARGIN_RTCP: u32 = 1 << 20;
 const REKEY_MARGIN_RTP: u64 = 1 << 42;
 

@@ -7,6 +7,8 @@
 mod integrity;
 mod parse;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 mod write;
 
