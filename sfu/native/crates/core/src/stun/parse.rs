@@ -137,7 +137,7 @@ fn parse_header(datagram: &[u8]) -> Result<StunMessage<'_>, StunError> {
     // The top bits are 0, and the last two of the length, as attributes are padded.
     if kind & 0xc000 != 0
         || cookie != MAGIC_COOKIE
-        || length % 4 != 0
+        || !length.is_multiple_of(4)
         || HEADER_LEN + length != datagram.len()
     {
         return Err(StunError::Header);
