@@ -7,11 +7,12 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from sfu._native import Command, Report
+from sfu._native import Command
 from sfu.stats import WorkerStats, worker_stats
 from sfu.types import MediaError, PathState
 
 if TYPE_CHECKING:
+    from sfu._native import Report
     from sfu.handles import Router, Transport
     from sfu.tracks import Consumer, Producer
 
