@@ -97,6 +97,8 @@ class MediaSettings(_Section):
     listen: Strings = ["0.0.0.0:7882", "[::]:7882"]
     # Addresses to tell clients instead of the machine's own (behind NAT).
     announced: Strings = []
+    # Announce loopback addresses too: for browsers on this very machine.
+    announce_loopback: bool = False
     workers: int = Field(default=1, ge=1, le=64)
 
     @field_validator("listen")
@@ -241,11 +243,6 @@ class Settings(BaseSettings):
     def links_folder(self) -> Path:
         """Join links."""
         return self.data / "links"
-
-    @property
-    def dtls_file(self) -> Path:
-        """The media side's certificate and key."""
-        return self.data / "dtls.pem"
 
 
 def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Settings:

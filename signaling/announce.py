@@ -16,6 +16,7 @@ _CLOSE = {
     ev.Departure.ROOM_CLOSED: CloseCode.ROOM_CLOSED,
     ev.Departure.SERVER_RESTARTS: CloseCode.RESTART,
     ev.Departure.WORKER_LOST: CloseCode.RESTART,
+    ev.Departure.RENEW: CloseCode.RESTART,
     ev.Departure.PROTOCOL_ERROR: CloseCode.PROTOCOL_ERROR,
 }
 
@@ -29,6 +30,7 @@ _FAREWELL = {
     ev.Departure.ROOM_CLOSED: "The room was closed.",
     ev.Departure.SERVER_RESTARTS: "The server restarts. You will be reconnected.",
     ev.Departure.WORKER_LOST: "The call was interrupted. You will be reconnected.",
+    ev.Departure.RENEW: "The connection is renewed. You will be reconnected.",
     ev.Departure.PROTOCOL_ERROR: "The connection did not follow the protocol.",
 }
 

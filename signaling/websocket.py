@@ -55,6 +55,12 @@ class WebsocketDoor:
         self._clock = clock
         self._settings = settings
         self._open = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def idle(self) -> None:
+        """Waits until no websocket is open (shutdown)."""
+        await self._idle.wait()
 
     @property
     def connections(self) -> int:
@@ -90,10 +96,13 @@ class WebsocketDoor:
             request.transport,
         )
         self._open += 1
+        self._idle.clear()
         try:
             await connection.run()
         finally:
             self._open -= 1
+            if self._open == 0:
+                self._idle.set()
         return socket
 
 

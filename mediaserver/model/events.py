@@ -32,12 +32,13 @@ class Departure(StrEnum):
     ROOM_CLOSED = "room_closed"
     SERVER_RESTARTS = "server_restarts"
     WORKER_LOST = "worker_lost"
+    RENEW = "renew"  # the SRTP keys wear out (RFC 7714 section 14)
     PROTOCOL_ERROR = "protocol_error"
 
     @property
     def rejoin(self) -> bool:
         """Whether the client should join again by itself."""
-        return self in (Departure.SERVER_RESTARTS, Departure.WORKER_LOST)
+        return self in (Departure.SERVER_RESTARTS, Departure.WORKER_LOST, Departure.RENEW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,9 @@ class UnmuteRequested:
 
 @dataclass(frozen=True, slots=True)
 class MediaPathChanged:
-    """What the server knows of your media path: a PathState, or "dtls_connected", "dtls_failed"."""
+    """What the server knows of your media path: a PathState, or "dtls_connected", "dtls_failed",
+    "dtls_closed".
+    """
 
     state: str
 

@@ -32,6 +32,7 @@ from signaling.ports import ErrorCode, Quality, Refused, TrackIntent
 _ALL_TEMPORAL = 7
 # An m-line kept, a certificate not: what an offer of another PeerConnection looks like.
 _OTHER_CONNECTION = (NegotiationCode.FINGERPRINT_CHANGED, NegotiationCode.SECTIONS_CHANGED)
+_DTLS_TOLD = (DtlsState.CONNECTED, DtlsState.FAILED, DtlsState.CLOSED)
 
 
 @dataclass(slots=True)
@@ -88,6 +89,11 @@ class Leg:
         """What each slot in use carries."""
         return {mid: fed.track for mid, fed in self._fed.items()}
 
+    @property
+    def consumers(self) -> Mapping[int, Source]:
+        """Consumer id -> what it carries, for statistics."""
+        return {fed.consumer.id: fed.track.source for fed in self._fed.values()}
+
     def track(self, source: Source) -> Published | None:
         """The track of a source."""
         return next((track for track in self.published.values() if track.source is source), None)
@@ -120,6 +126,9 @@ class Leg:
 
     async def _negotiate(self, sdp: str) -> tuple[Negotiated, Transport | None]:
         previous = self._negotiated
+        if self._transport.closed:  # the client closed its PeerConnection, or its handshake failed
+            fresh = await self._router.create_transport()
+            return self._answer(sdp, None, fresh), fresh
         try:
             return self._answer(sdp, previous, self._transport), None
         except NegotiationError as error:
@@ -241,6 +250,7 @@ class Leg:
     def _watch(self, transport: Transport) -> Transport:
         transport.on("path", lambda state: self._path(transport, state))
         transport.on("dtls", lambda state: self._dtls(transport, state))
+        transport.on("rekey_needed", lambda: self._on_state("rekey_needed"))
         return transport
 
     def _path(self, transport: Transport, state: PathState) -> None:
@@ -252,5 +262,5 @@ class Leg:
         self._on_state(state.value)
 
     def _dtls(self, transport: Transport, state: DtlsState) -> None:
-        if transport is self._transport and state in (DtlsState.CONNECTED, DtlsState.FAILED):
+        if transport is self._transport and state in _DTLS_TOLD:
             self._on_state(f"dtls_{state.value}")

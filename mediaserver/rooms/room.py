@@ -42,6 +42,9 @@ from signaling.ports import Door, ErrorCode, Follow, Listener, Refused
 
 log = structlog.get_logger(__name__)
 
+# A WHIP or WHEP client has nothing but its media: with that it is gone.
+_MEDIA_OVER = (PathState.CONSENT_LOST.value, "dtls_failed", "dtls_closed")
+
 
 class Room:
     """See the module. `on_gone` is called for each participant who is out for good, `on_over` once, when
@@ -148,7 +151,7 @@ class Room:
 
     def leave(self, seat: Participant) -> None:
         """Someone leaves."""
-        self._perform(self.visit.leave(seat.id, ev.Departure.LEFT, self._clock.monotonic()))
+        self._out(seat, ev.Departure.LEFT)
 
     def remove(self, who: ParticipantId) -> None:
         """Someone is removed, one who waits too. NOT_FOUND."""
@@ -295,15 +298,21 @@ class Room:
     def _media_state(self, seat: Participant, state: str) -> None:
         if seat.id not in self.people:
             return
+        if state == "rekey_needed":
+            self._out(seat, ev.Departure.RENEW)
+            return
         seat.notify(ev.MediaPathChanged(state))
-        if seat.door is not Door.WEBSOCKET and state in (PathState.CONSENT_LOST.value, "dtls_failed"):
-            self._perform(self.visit.leave(seat.id, ev.Departure.MEDIA_LOST, self._clock.monotonic()))
+        if seat.door is not Door.WEBSOCKET and state in _MEDIA_OVER:
+            self._out(seat, ev.Departure.MEDIA_LOST)
         else:
             self.updated(seat)
 
     def _check_connected(self, seat: Participant) -> None:
         if not seat.leg.connected:
-            self._perform(self.visit.leave(seat.id, ev.Departure.MEDIA_LOST, self._clock.monotonic()))
+            self._out(seat, ev.Departure.MEDIA_LOST)
+
+    def _out(self, seat: Participant, reason: ev.Departure) -> None:
+        self._perform(self.visit.leave(seat.id, reason, self._clock.monotonic()))
 
     def _speaker(self, producer: Producer | None) -> None:
         speaker = None
@@ -321,8 +330,9 @@ class Room:
 
     def _router_closed(self, reason: str) -> None:
         if not self.closed:
-            log.error("room lost its worker", room=self.id)
-            self.end(ev.Departure.WORKER_LOST)
+            log.error("room lost its router", room=self.id, reason=reason)
+            lost = reason == "worker_lost"
+            self.end(ev.Departure.WORKER_LOST if lost else ev.Departure.SERVER_RESTARTS)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(self._guard(work))

@@ -110,18 +110,18 @@ class Rooms:
 
     # Operation.
 
+    def __len__(self) -> int:
+        """Open rooms."""
+        return len(self._rooms)
+
     @property
     def draining(self) -> bool:
         """Whether nobody new is let in."""
         return self._draining
 
-    def legs(self) -> dict[int, tuple[str, str]]:
-        """Transport id -> (room id, participant id): what statistics are labelled with."""
-        return {
-            seat.leg.transport_id: (room.id, seat.id)
-            for room in self._rooms.values()
-            for seat in room.people.values()
-        }
+    def seats(self) -> Sequence[Participant]:
+        """Everyone in any room, those who wait too."""
+        return [seat for room in self._rooms.values() for seat in room.people.values()]
 
     async def shut_down(self) -> None:
         """Says goodbye to everybody and waits until every room is gone."""

@@ -73,6 +73,11 @@ class Participant:
         return self._room.name
 
     @property
+    def room_id(self) -> str:
+        """The room's random id, for logs and metrics."""
+        return self._room.id
+
+    @property
     def prepared(self) -> bool:
         """Whether they have yet to enter."""
         return self._room.visit.stage(self.id) is Stage.WAITING

@@ -1,0 +1,8 @@
+"""`mediaserver`, and `python -m mediaserver`."""
+
+from __future__ import annotations
+
+from mediaserver.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Pages, their files and the SDK, from the `web` folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jinja2
+from aiohttp import web
+
+from mediaserver.identity.links import LinkError, Links
+from mediaserver.model.roles import HOSTS
+
+WEB = Path(__file__).resolve().parents[2] / "web"
+
+# What of the folder is for browsers. The rest is tools, tests and packages.
+_PUBLIC = re.compile(
+    r"(?:sdk/(?:src|dist)|shared|join|console|dashboard)/"
+    r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*"
+    r"\.(?:js|mjs|css|svg|png|webp|ico|woff2|json|webmanifest|map|mp3|ogg|wav|txt)"
+)
+_SDK_SOURCE = 'export * from "/static/sdk/src/index.js";\n'
+
+
+class Pages:
+    """`/`, `/j/{code}`, `/static/...`, `/sdk/...`. Reading a page changes nothing."""
+
+    def __init__(self, links: Links, clinic: str, folder: Path = WEB) -> None:
+        self._links = links
+        self._clinic = clinic
+        self._folder = folder
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+
+    def add_to(self, router: web.UrlDispatcher) -> None:
+        """Adds the routes."""
+        router.add_get("/", self.home)
+        router.add_get("/j/{code}", self.join)
+        router.add_get("/static/{path:.+}", self.static)
+        router.add_get("/sdk/mediaserver.js", self.sdk)
+        router.add_get("/favicon.ico", self.favicon)
+
+    async def home(self, _: web.Request) -> web.Response:
+        """Who has no link sees how to get one."""
+        return self._page("join", role=None)
+
+    async def join(self, request: web.Request) -> web.Response:
+        """The page of a join link: the console for those who run the visit, else the patient's."""
+        try:
+            role = self._links.resolve(request.match_info["code"]).role
+        except LinkError:
+            role = None  # the page learns why when it opens the session, and says so in plain words
+        return self._page("console" if role in HOSTS else "join", role=role.value if role else None)
+
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        """A file of the web folder, by an explicit list of what is public."""
+        path = request.match_info["path"]
+        if _PUBLIC.fullmatch(path) is None or ".." in path:
+            raise web.HTTPNotFound
+        return self._file(path)
+
+    async def sdk(self, _: web.Request) -> web.StreamResponse:
+        """The SDK, for our pages and for integrators' pages anywhere."""
+        built = "sdk/dist/mediaserver.js"
+        if (self._folder / built).is_file():
+            response: web.StreamResponse = self._file(built)
+        else:
+            response = web.Response(text=_SDK_SOURCE, content_type="text/javascript")
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        return response
+
+    async def favicon(self, _: web.Request) -> web.StreamResponse:
+        """Browsers ask for it whatever the page says."""
+        return self._file("shared/favicon.svg")
+
+    def _page(self, name: str, *, role: str | None) -> web.Response:
+        template = self._templates.get_template(f"{name}/index.html")
+        return web.Response(text=template.render(clinic=self._clinic, role=role), content_type="text/html")
+
+    def _file(self, path: str) -> web.FileResponse:
+        file = self._folder / path
+        if not file.is_file():
+            raise web.HTTPNotFound
+        # Revalidated each time: an update shows at once, and an unchanged file costs a 304.
+        return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
