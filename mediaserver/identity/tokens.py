@@ -32,10 +32,10 @@ MAX_TOKEN = 8 * 1024
 MAX_TTL = 30 * 24 * 3600
 
 
-class _GrantClaims(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class _GrantClaims(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     room: str | None = None
     join: bool = False
-    publish: list[Source] = []
+    publish: tuple[Source, ...] = ()
     subscribe: bool = False
     admin: bool = False
     hidden: bool = False
@@ -87,7 +87,7 @@ class Tokens:
                 _GrantClaims(
                     room=grants.room,
                     join=grants.join,
-                    publish=sorted(grants.publish),
+                    publish=tuple(sorted(grants.publish)),
                     subscribe=grants.subscribe,
                     admin=grants.admin,
                     hidden=grants.hidden,
