@@ -55,7 +55,7 @@ def document(operations: tuple[Operation, ...], version: str) -> dict[str, Any]:
         "info": {
             "title": "Media server",
             "version": version,
-            "description": "Rooms, their participants and their end. Times are milliseconds since 1970 (UTC).",
+            "description": "Rooms and who is in them. Times are milliseconds since 1970 (UTC).",
         },
         "security": [{"bearer": []}],
         "paths": paths,

@@ -38,8 +38,9 @@ class CreateRoom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class RoomBody(msgspec.Struct, frozen=True):
-    """A room."""
+    """A room. Logs and metrics say `id` in place of the name."""
 
+    id: str
     name: Name
     locked: bool
     opened_at: Millis
@@ -144,7 +145,14 @@ def _room(request: web.Request) -> RoomName:
 
 def room_body(info: RoomInfo) -> RoomBody:
     """A room as JSON."""
-    return RoomBody(info.name, info.locked, info.opened_at, info.participants, info.max_participants)
+    return RoomBody(
+        id=info.id,
+        name=info.name,
+        locked=info.locked,
+        opened_at=info.opened_at,
+        participants=info.participants,
+        max_participants=info.max_participants,
+    )
 
 
 def participant_body(info: ParticipantInfo) -> ParticipantBody:
@@ -164,7 +172,11 @@ def participant_body(info: ParticipantInfo) -> ParticipantBody:
 
 async def _create(directory: Directory, request: web.Request, body: CreateRoom) -> RoomBody:
     settings = RoomSettings(body.max_participants, body.empty_timeout, dict(body.metadata))
-    return room_body(await directory.create(room_name(body.name), settings))
+    try:
+        name = room_name(body.name)
+    except ValueError as error:  # the pattern's $ lets a line end pass
+        raise Problem(422, ErrorCode.BAD_REQUEST, f"{error} - at `$.name`.") from None
+    return room_body(await directory.create(name, settings))
 
 
 async def _list(directory: Directory, request: web.Request, body: None) -> RoomList:
