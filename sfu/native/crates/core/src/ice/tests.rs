@@ -253,6 +253,22 @@ fn tuples_are_capped_and_the_nominated_one_stays() {
 }
 
 #[test]
+fn a_nomination_in_a_full_list_spares_the_path_it_leaves() {
+    let mut agent = agent();
+    NOMINATE.send(&mut agent, at(1), 1).unwrap();
+    for port in 2..=4 {
+        PLAIN.send(&mut agent, at(u64::from(port)), port).unwrap();
+    }
+    let outcome = NOMINATE.send(&mut agent, at(5), 5).unwrap();
+    assert_eq!(
+        outcome.evicted,
+        Some(tuple(2)),
+        "1 is older, but media is under way on it"
+    );
+    assert!(agent.is_validated(tuple(1)) && agent.selected() == Some(tuple(5)));
+}
+
+#[test]
 fn with_room_for_one_tuple_only_nomination_replaces_it() {
     let mut agent = IceLite::new(
         &credentials("one"),

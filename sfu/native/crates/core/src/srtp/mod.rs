@@ -110,24 +110,8 @@ impl SrtpError {
 }
 
 /// Octets before the payload, CSRCs and header extension included: what SRTP leaves in the clear.
-/// Total: works on any bytes, and on encrypted packets because only clear fields are read.
 fn rtp_header_len(packet: &[u8]) -> Result<usize, SrtpError> {
-    let &[first, ..] = packet else {
-        return Err(SrtpError::Malformed);
-    };
-    if first >> 6 != 2 {
-        return Err(SrtpError::Malformed);
-    }
-    let mut len = RTP_HEADER_LEN + 4 * usize::from(first & 0x0f);
-    if first & 0x10 != 0 {
-        let words = packet.get(len + 2..len + 4).ok_or(SrtpError::Malformed)?;
-        len += 4 + 4 * usize::from(u16::from_be_bytes([words[0], words[1]]));
-    }
-    if packet.len() < len {
-        Err(SrtpError::Malformed)
-    } else {
-        Ok(len)
-    }
+    crate::rtp::header_len(packet).map_err(|_| SrtpError::Malformed)
 }
 
 /// Big-endian u32 at `at`; the caller has checked the length.

@@ -311,6 +311,14 @@ fn attributes_of_wrong_length_are_refused() {
     );
 }
 
+#[test]
+fn a_fingerprint_is_the_last_attribute_or_none() {
+    let mut bytes = raw(1, &[(attribute::FINGERPRINT, &[0; 4]), (0x8000, b"more")]);
+    let crc = integrity::fingerprint(&bytes[..HEADER_LEN]).to_be_bytes();
+    bytes[HEADER_LEN + 4..HEADER_LEN + 8].copy_from_slice(&crc);
+    assert_eq!(parse(&bytes).err(), Some(StunError::Fingerprint));
+}
+
 proptest! {
     #[test]
     fn parse_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
