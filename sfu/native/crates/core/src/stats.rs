@@ -170,6 +170,12 @@ pub struct TransportStats {
     pub packets_sent: u64,
     pub bytes_sent: u64,
     pub rtt_us: Option<u32>,
+    /// Rate that transport-wide feedback acknowledged lately, bit/s.
+    pub acknowledged_bitrate: Option<u64>,
+    /// Packets sent that transport-wide feedback reported as arrived.
+    pub packets_acknowledged: u64,
+    /// Packets sent that it reported as missing.
+    pub packets_missing: u64,
     pub drops: Drops,
 }
 

@@ -1,0 +1,129 @@
+//! The state of one sent stream (an SSRC towards one client). It outlives the consumers that use
+//! it: a browser hears one stream on the slot, whoever stands behind it.
+
+use std::time::Duration;
+
+use crate::history::Meta;
+use crate::random::Random;
+use crate::retransmit::{SentRing, VerbatimRing};
+use crate::rewrite::{Offset8, Renumber, TimestampRewriter};
+use crate::time::Time;
+use crate::units::Kind;
+
+/// Packets that can be asked for again; the history's bytes are the other bound.
+const SENT_VIDEO: usize = 1024;
+const SENT_AUDIO: usize = 128;
+
+/// First packet index of a stream: below 2^15, so that a receiver that misses the first packets
+/// doesn't guess a wrong rollover counter (RFC 3711 section 3.3.1).
+pub(crate) fn first_index(random: &mut Random) -> u64 {
+    random.below(1 << 15)
+}
+
+/// Numbers given to one packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers {
+    /// 48-bit SRTP index; its low half is the sequence number.
+    pub(crate) index: u64,
+    pub(crate) timestamp: u32,
+    pub(crate) picture: u16,
+    pub(crate) tl0picidx: u8,
+    pub(crate) frame: u16,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    sequence: Renumber,
+    pub(crate) timestamp: TimestampRewriter,
+    picture: Renumber,
+    tl0picidx: Offset8,
+    frame: Renumber,
+    pub(crate) sent: SentRing,
+    pub(crate) verbatim: Option<VerbatimRing>,
+    /// Sender report counters: since the stream began (RFC 3550 section 6.4.1), wrapping.
+    pub(crate) packets: u32,
+    pub(crate) octets: u32,
+}
+
+impl Slot {
+    /// A stream whose first packet has `first_index`; `verbatim` when it has no RTX.
+    pub(crate) fn new(kind: Kind, first_index: u64, verbatim: bool) -> Slot {
+        let capacity = if kind == Kind::Audio {
+            SENT_AUDIO
+        } else {
+            SENT_VIDEO
+        };
+        Slot {
+            sequence: Renumber::starting_at(first_index),
+            timestamp: TimestampRewriter::default(),
+            picture: Renumber::starting_at(1),
+            tl0picidx: Offset8::default(),
+            frame: Renumber::starting_at(1),
+            sent: SentRing::with_capacity(capacity),
+            verbatim: (verbatim && kind == Kind::Audio).then(VerbatimRing::new),
+            packets: 0,
+            octets: 0,
+        }
+    }
+
+    /// The next packet comes from another source or layer, `elapsed` after the newest sent.
+    pub(crate) fn switch(&mut self, first: &Meta, elapsed: Duration, clock_rate: u32) {
+        self.sequence.switch(first.sequence);
+        self.timestamp.switch(first.timestamp, elapsed, clock_rate);
+        if let Some(picture) = first.picture {
+            self.picture.switch(picture);
+        }
+        if let Some(index) = first.tl0picidx {
+            self.tl0picidx.switch(index);
+        }
+        if let Some(frame) = first.frame {
+            self.frame.switch(frame);
+        }
+    }
+
+    /// Leaves a packet out without a gap. `frame`: its whole frame is left out, so picture and frame
+    /// numbers close up as well.
+    pub(crate) fn skip(&mut self, meta: &Meta, frame: bool) {
+        self.sequence.skip(meta.sequence);
+        if frame {
+            if let Some(picture) = meta.picture {
+                self.picture.skip(picture);
+            }
+            if let Some(number) = meta.frame {
+                self.frame.skip(number);
+            }
+        }
+    }
+
+    /// Padding has nothing to forward: its number is closed up when its layer is the one sent.
+    pub(crate) fn skip_if(&mut self, current: bool, meta: &Meta) {
+        if current {
+            self.skip(meta, false);
+        }
+    }
+
+    /// Numbers of a packet, `None` when it lies before the switch or was left out.
+    pub(crate) fn map(&mut self, meta: &Meta) -> Option<Numbers> {
+        let index = self.sequence.map(meta.sequence)?;
+        Some(Numbers {
+            index,
+            timestamp: self.timestamp.map(meta.timestamp, meta.arrival),
+            picture: meta.picture.and_then(|p| self.picture.map(p)).unwrap_or(0) as u16,
+            tl0picidx: meta.tl0picidx.map_or(0, |t| self.tl0picidx.map(t)),
+            frame: meta.frame.and_then(|f| self.frame.map(f)).unwrap_or(0) as u16,
+        })
+    }
+
+    /// Index after the newest given or reserved.
+    pub(crate) fn next_index(&self) -> u64 {
+        self.sequence.newest().wrapping_add(1)
+    }
+
+    /// Time since the newest packet sent came in.
+    pub(crate) fn since_newest(&self, arrival: Time) -> Duration {
+        self.timestamp
+            .newest()
+            .map_or(Duration::ZERO, |newest| arrival.since(newest.arrival))
+    }
+}
