@@ -131,6 +131,7 @@ async def test_chromium_takes_simulcast_slots_more_slots_recycling_and_restart(p
     # A second round: one slot stopped, one more of each kind; then the stopped m-line is used again.
     await page.evaluate("() => { pc.getTransceivers()[3].stop(); slot('video'); slot('audio'); }")
     more = answered(await page.evaluate(OFFER), negotiated)
+    assert more.sends == negotiated.sends  # or producers would be made anew, and the picture break off
     transceivers = await page.evaluate(APPLY, more.answer)
     assert [one["direction"] for one in transceivers].count("recvonly") == 5
     assert {slot.mid: slot.parameters.ssrc for slot in negotiated.slots if slot.mid != "3"}.items() <= {
@@ -145,6 +146,7 @@ async def test_chromium_takes_simulcast_slots_more_slots_recycling_and_restart(p
     restart = answered(await page.evaluate(OFFER), again)
     assert restart.ice_restart
     assert restart.slots == again.slots
+    assert restart.sends == negotiated.sends
     fresh = with_ice(restart, IceParameters("restarted", "restartedpassword0123456789"))
     await page.evaluate(APPLY, fresh.answer)
     assert await page.evaluate("() => pc.signalingState") == "stable"
