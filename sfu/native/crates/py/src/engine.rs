@@ -5,12 +5,12 @@ use std::os::fd::RawFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::placeholder::{Worker, WorkerConfig};
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 use sfu_core::command::Command as CoreCommand;
 use sfu_core::stats::Limits;
+use sfu_core::worker::{Worker, WorkerConfig};
 use sfu_io::config::{SocketConfig, SocketInfo};
 use sfu_io::engine::Engine;
 

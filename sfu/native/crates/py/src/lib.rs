@@ -8,7 +8,6 @@ use pyo3::prelude::*;
 mod command;
 mod engine;
 mod names;
-mod placeholder;
 mod report;
 mod stats;
 
