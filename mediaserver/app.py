@@ -22,9 +22,13 @@ from mediaserver.model.clock import Clock
 from mediaserver.rooms import RoomDefaults, Rooms, TurnSettings
 from mediaserver.visit import VisitLimits
 from sfu import Engine
+from signaling.http_media import HttpMediaSettings
 from signaling.ports import IceServer
+from signaling.rest import RestDoor
 from signaling.session import SessionLimits
 from signaling.websocket import WebsocketDoor, WebsocketSettings
+from signaling.whep import WhepDoor
+from signaling.whip import WhipDoor
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,10 @@ def application(house: House) -> web.Application:
     origins = frozenset(settings.http.origins)
     LinkRoutes(identity.links, house.door, settings.clinic, origins).add_to(router)
     Pages(identity.links, settings.clinic).add_to(router)
+    media = HttpMediaSettings()
+    app.add_routes(WhipDoor(house.rooms, identity.tokens, media).routes())
+    app.add_routes(WhepDoor(house.rooms, identity.tokens, media).routes())
+    app.add_routes(RestDoor(house.rooms, identity.tokens).routes())
     add_health(router, lambda: "draining" if house.rooms.draining else None)
     if settings.http.metrics:
         add_metrics(router, house.metrics, identity.tokens)

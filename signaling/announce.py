@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mediaserver.model import events as ev
+from sfu.types import Kind
 from signaling import messages as m
 from signaling.ports import CloseCode
 
@@ -77,7 +78,7 @@ def tracks(event: ev.SlotsChanged) -> m.Tracks:
                 mid=slot.mid,
                 participant=slot.participant,
                 source=slot.source,
-                kind="audio" if slot.source.is_audio else "video",
+                kind=Kind.AUDIO if slot.source.is_audio else Kind.VIDEO,
                 muted=slot.muted,
             )
             for slot in event.slots

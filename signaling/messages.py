@@ -16,6 +16,7 @@ from msgspec import Meta
 from mediaserver.model.events import Departure, Presence
 from mediaserver.model.ids import MAX_IDENTITY
 from mediaserver.model.roles import Role, Source
+from sfu.types import Kind
 from signaling.ports import ErrorCode, Quality
 
 PROTOCOL = 1
@@ -248,7 +249,7 @@ class SlotState(msgspec.Struct, frozen=True, kw_only=True):
     mid: str
     participant: str
     source: Source
-    kind: Annotated[str, Meta(description="audio or video")]
+    kind: Kind
     muted: bool
 
 
