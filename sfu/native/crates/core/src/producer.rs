@@ -128,7 +128,13 @@ fn slot(
     payload_type: PayloadType,
 ) -> Option<&mut Option<PayloadKind>> {
     let entry = table.get_mut(usize::from(payload_type.0))?;
-    entry.is_none().then_some(entry)
+    (entry.is_none() && is_usable(payload_type)).then_some(entry)
+}
+
+/// Whether a payload type may stand in RTP: with the marker bit 64..=95 look like RTCP (RFC 5761
+/// section 4).
+pub(crate) fn is_usable(payload_type: PayloadType) -> bool {
+    matches!(payload_type.0, 0..=63 | 96..=127)
 }
 
 /// Finds the stream that a packet of an unknown SSRC belongs to (RFC 8843 section 9.2, RFC 8852):
@@ -262,6 +268,7 @@ mod tests {
         };
         assert_eq!(new(vec![mapping(96, Some(96))]), Some("payload type"));
         assert_eq!(new(vec![mapping(128, None)]), Some("payload type"));
+        assert_eq!(new(vec![mapping(72, None)]), Some("payload type"));
         assert_eq!(new(vec![]), Some("codecs"));
         assert_eq!(new(vec![mapping(96, Some(97))]), None);
     }

@@ -56,9 +56,9 @@ impl TimestampRewriter {
     }
 }
 
-/// Duration in ticks of an RTP clock, wrapping.
+/// Duration in ticks of an RTP clock, rounded, wrapping.
 pub(crate) fn ticks(duration: Duration, clock_rate: u32) -> u32 {
-    (duration.as_micros() * u128::from(clock_rate) / 1_000_000) as u32
+    ((duration.as_nanos() * u128::from(clock_rate) + 500_000_000) / 1_000_000_000) as u32
 }
 
 #[cfg(test)]

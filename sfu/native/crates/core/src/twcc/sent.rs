@@ -8,6 +8,8 @@ use crate::time::Time;
 
 /// Packets remembered: a second at 25 Mbit/s.
 const WINDOW: u64 = 2048;
+/// Extended number of the first packet: 0 on the wire.
+const FIRST: u64 = 1 << 16;
 /// The acknowledged rate is taken over at least this long.
 const RATE_WINDOW: Duration = Duration::from_millis(500);
 
@@ -53,7 +55,7 @@ impl SentPackets {
     pub(crate) fn new() -> SentPackets {
         SentPackets {
             ring: vec![Sent::default(); WINDOW as usize].into_boxed_slice(),
-            next: WINDOW,
+            next: FIRST,
             arrived: 0,
             lost: 0,
             window_start: Time::ZERO,
@@ -87,7 +89,7 @@ impl SentPackets {
     ) {
         for (sequence, arrived_us) in feedback.arrivals() {
             let back = (self.next as u16).wrapping_sub(sequence);
-            if back == 0 || u64::from(back) > WINDOW.min(self.next - WINDOW) {
+            if back == 0 || u64::from(back) > WINDOW.min(self.next - FIRST) {
                 continue; // never sent, or forgotten
             }
             let entry = &mut self.ring[((self.next - u64::from(back)) % WINDOW) as usize];

@@ -16,8 +16,13 @@ impl Worker {
         let Some(router) = self.routers.get(index) else {
             return;
         };
-        for transport in router.transports.clone() {
-            self.close_transport(now, transport);
+        let transports = router.transports.clone();
+        // All goodbyes first: a publisher that goes takes its consumers with it.
+        for &transport in &transports {
+            self.send_bye(now, transport);
+        }
+        for transport in transports {
+            self.forget_transport(transport);
         }
         if let Some(router) = self.routers.remove(index) {
             self.router_ids.remove(&router.id);
@@ -26,6 +31,10 @@ impl Worker {
 
     pub(super) fn close_transport(&mut self, now: Time, index: u32) {
         self.send_bye(now, index);
+        self.forget_transport(index);
+    }
+
+    fn forget_transport(&mut self, index: u32) {
         let Some(transport) = self.transports.get(index) else {
             return;
         };

@@ -7,7 +7,7 @@ use crate::event::Event;
 use crate::extensions::ExtensionIds;
 use crate::keyframe::ViewerThrottle;
 use crate::layer::LayerSelector;
-use crate::producer::{Link, MOST_CODECS, Producer};
+use crate::producer::{Link, MOST_CODECS, Producer, is_usable};
 use crate::router::Router;
 use crate::slot::{Slot, first_index};
 use crate::srtp::{SrtpReceiver, SrtpSender};
@@ -486,7 +486,7 @@ impl Worker {
             .get(source)
             .ok_or(CommandError::Unknown("producer"))?;
         let (kind, room) = (producer.kind, producer.router);
-        if codecs.len() > MOST_CODECS || codecs.iter().any(|m| m.clock_rate == 0) {
+        if codecs.len() > MOST_CODECS || codecs.iter().any(unusable) {
             return Err(CommandError::Invalid("codecs"));
         }
         let routes = routes(&producer.codecs, &codecs);
@@ -569,6 +569,14 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+fn unusable(mapping: &CodecMapping) -> bool {
+    let types = std::iter::once(mapping.payload_type).chain(mapping.rtx);
+    mapping.clock_rate == 0
+        || types
+            .into_iter()
+            .any(|payload_type| !is_usable(payload_type))
 }
 
 /// The fields of the command that makes a consumer.

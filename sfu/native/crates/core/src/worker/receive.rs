@@ -96,7 +96,9 @@ impl Worker {
             return;
         };
         let told = (transport.ice.state(now), transport.ice.selected());
+        let mut regained = false;
         if transport.told != told {
+            regained = transport.told.0 == PathState::ConsentLost;
             transport.told = told;
             let (state, tuple) = told;
             self.events.push_back(Event::Path {
@@ -108,6 +110,13 @@ impl Worker {
         if let Some(at) = transport.ice.next_timeout(now) {
             self.timers
                 .schedule(Timer::Transport(index), at, &mut transport.scheduled);
+        }
+        if regained {
+            // Nothing was sent meanwhile: decoders need a keyframe, and sequence numbers must not
+            // jump so far that the client's rollover counter is left behind.
+            for consumer in transport.consumers.clone() {
+                self.restart_consumer(now, consumer, true);
+            }
         }
     }
 
