@@ -125,21 +125,43 @@ pub enum CommandBody {
     /// Ends a room and everything in it.
     CloseRouter { router: RouterId },
     /// A client; `local` is what its STUN username starts with.
-    CreateTransport { router: RouterId, transport: TransportId, local: IceCredentials },
+    CreateTransport {
+        router: RouterId,
+        transport: TransportId,
+        local: IceCredentials,
+    },
     /// Negotiated header extension ids (1..=255); `mixed` allows one- and two-byte headers
     /// (RFC 8285). May be repeated after a renegotiation.
-    SetExtensions { transport: TransportId, extensions: Vec<(Extension, u8)>, mixed: bool },
+    SetExtensions {
+        transport: TransportId,
+        extensions: Vec<(Extension, u8)>,
+        mixed: bool,
+    },
     /// ICE restart: new credentials become valid beside the old until a tuple is nominated with them.
-    RestartIce { transport: TransportId, local: IceCredentials },
+    RestartIce {
+        transport: TransportId,
+        local: IceCredentials,
+    },
     /// Ends a client; sends BYE for its consumers first.
     CloseTransport { transport: TransportId },
     /// DTLS finished: `receive` decrypts what the client sends, `send` encrypts what we send.
-    InstallKeys { transport: TransportId, profile: SrtpProfile, receive: MasterKey, send: MasterKey },
+    InstallKeys {
+        transport: TransportId,
+        profile: SrtpProfile,
+        receive: MasterKey,
+        send: MasterKey,
+    },
     /// A DTLS datagram for the client's current tuple; dropped, counted, when there is none.
-    SendDtls { transport: TransportId, datagram: Vec<u8> },
+    SendDtls {
+        transport: TransportId,
+        datagram: Vec<u8>,
+    },
     /// Simulation and bench only: takes a tuple as validated and nominated, without STUN, and keeps
     /// consent until the transport closes.
-    AdoptTuple { transport: TransportId, tuple: Tuple },
+    AdoptTuple {
+        transport: TransportId,
+        tuple: Tuple,
+    },
     /// A track sent to us. `cname` is informative.
     CreateProducer {
         transport: TransportId,
@@ -173,7 +195,11 @@ pub enum CommandBody {
     CloseConsumer { consumer: ConsumerId },
     /// Highest layer wanted: index into the producer's encodings (spatial) and temporal layer.
     /// The switch happens at a keyframe of the target, which the core asks for.
-    SetPreferredLayer { consumer: ConsumerId, spatial: u8, temporal: u8 },
+    SetPreferredLayer {
+        consumer: ConsumerId,
+        spatial: u8,
+        temporal: u8,
+    },
     /// Asks the producer behind the consumer for a keyframe, throttled.
     RequestKeyframe { consumer: ConsumerId },
     /// Answered by [`crate::event::Event::Stats`] before `Done`.

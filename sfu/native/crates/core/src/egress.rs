@@ -57,7 +57,11 @@ impl Egress {
         self.used += len;
         match self.groups.last_mut() {
             Some(group) if group.tuple == tuple => group.count += 1,
-            _ => self.groups.push(Group { tuple, first: index, count: 1 }),
+            _ => self.groups.push(Group {
+                tuple,
+                first: index,
+                count: 1,
+            }),
         }
     }
 
@@ -96,7 +100,9 @@ impl Egress {
     /// Every datagram with its receiver, in order.
     pub fn datagrams(&self) -> impl Iterator<Item = (Tuple, &[u8])> {
         self.groups.iter().flat_map(move |group| {
-            self.spans(group).iter().map(move |&(at, len)| (group.tuple, &self.buffer[at..at + len]))
+            self.spans(group)
+                .iter()
+                .map(move |&(at, len)| (group.tuple, &self.buffer[at..at + len]))
         })
     }
 }

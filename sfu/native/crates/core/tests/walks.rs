@@ -11,6 +11,8 @@ mod ice;
 mod srtp;
 #[path = "../../../fuzz/walks/stun.rs"]
 mod stun;
+#[path = "../../../fuzz/walks/worker.rs"]
+mod worker;
 
 fn crashers(target: &str, run: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -30,6 +32,7 @@ fn crashers_stay_fixed() {
     crashers("stun", stun::run);
     crashers("ice", ice::run);
     crashers("srtp", srtp::run);
+    crashers("worker", worker::run);
 }
 
 proptest! {
@@ -48,5 +51,10 @@ proptest! {
     #[test]
     fn srtp_walk(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
         srtp::run(&bytes);
+    }
+
+    #[test]
+    fn worker_walk(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
+        worker::run(&bytes);
     }
 }

@@ -75,11 +75,7 @@ impl ReceiveStatistics {
         self.expected_prior = expected;
         self.received_prior = self.received;
         let lost = interval.saturating_sub(received);
-        let fraction = if interval == 0 {
-            0
-        } else {
-            (lost * 256 / interval).min(255)
-        };
+        let fraction = (lost * 256).checked_div(interval).unwrap_or(0).min(255);
         let cumulative = expected.cast_signed() - self.received.cast_signed();
         Some(Reception {
             fraction_lost: fraction as u8,

@@ -33,7 +33,9 @@ impl Worker {
             return true;
         }
         while let Some(&index) = self.ready.get(self.ready_done) {
-            if !self.drain_transport(now, index, egress) {
+            let done = self.drain_transport(now, index, egress);
+            self.ask_for_waiting(now);
+            if !done {
                 return true;
             }
             self.ready_done += 1;
@@ -93,7 +95,25 @@ impl Worker {
                         self.timers.schedule(Timer::Transport(index), at, scheduled);
                     }
                 }
-                Err(reason) => consumer.drops.count(reason),
+                Err(reason) => {
+                    consumer.drops.count(reason);
+                    if reason == DropReason::WaitingForKeyframe {
+                        let wish = (consumer.producer, consumer.selector.waits_for());
+                        if self.waiting.last() != Some(&wish) {
+                            self.waiting.push(wish);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A client that connects just after a keyframe, or missed it for a reason of its own, is sent
+    /// deltas that it can't use: whoever is offered them and waits is what a keyframe is asked for.
+    fn ask_for_waiting(&mut self, now: Time) {
+        while let Some((producer, layer)) = self.waiting.pop() {
+            if let Some(layer) = layer {
+                self.want_keyframe(now, producer, layer);
             }
         }
     }

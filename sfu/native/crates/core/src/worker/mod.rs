@@ -66,6 +66,8 @@ pub struct Worker {
     /// Transports with packets to send, and how many of them are done.
     ready: Vec<u32>,
     ready_done: usize,
+    /// Producers and layers that a client being served waits for a keyframe of.
+    waiting: Vec<(u32, Option<u8>)>,
     outbox: Outbox,
     timers: Timers,
     events: VecDeque<Event>,
@@ -94,6 +96,7 @@ impl Worker {
             ufrags: HashMap::with_hasher(state.clone()),
             ready: Vec::new(),
             ready_done: 0,
+            waiting: Vec::new(),
             outbox: Outbox::default(),
             timers: Timers::default(),
             events: VecDeque::new(),

@@ -28,6 +28,30 @@ fn video_starts_at_a_keyframe_that_is_asked_for_until_it_comes() {
 }
 
 #[test]
+fn a_viewer_that_connects_just_after_the_keyframe_gets_another() {
+    let mut net = Net::new();
+    let mut publisher = Peer::join(&mut net, 1);
+    let mut viewer = Peer::create(&mut net, 2);
+    let encodings = [encoding(1000, Some(1001))];
+    publisher.produce(&mut net, 1, Kind::Video, &[VP8], &encodings);
+    viewer.consume(&mut net, 1, 1, 5000, &[VP8]);
+    let mut camera = Camera::new(1000, 1);
+    shoot(&mut net, &mut publisher, &mut camera, true);
+    viewer.check(&mut net, true);
+    viewer.install(&mut net);
+    publisher.receive(&mut net);
+    for _ in 0..15 {
+        shoot(&mut net, &mut publisher, &mut camera, false);
+    }
+    assert!(!publisher.receive(&mut net).plis().is_empty());
+    assert!(viewer.receive(&mut net).rtp.is_empty());
+    shoot(&mut net, &mut publisher, &mut camera, true);
+    assert_eq!(viewer.receive(&mut net).rtp.len(), 3);
+    net.advance(2_000);
+    assert!(publisher.receive(&mut net).plis().is_empty());
+}
+
+#[test]
 fn packets_arrive_as_they_were_sent_with_the_viewers_numbers() {
     let mut net = Net::new();
     let (mut publisher, mut viewer, mut camera) = call(&mut net);

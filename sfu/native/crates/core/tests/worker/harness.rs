@@ -325,7 +325,12 @@ impl Peer {
 
     /// Sends a connectivity check from its tuple.
     pub(crate) fn check(&mut self, net: &mut Net, nominate: bool) {
-        self.transaction += 1;
+        let check = self.check_bytes(nominate);
+        net.datagram(self.tuple, check);
+    }
+
+    pub(crate) fn check_bytes(&mut self, nominate: bool) -> Vec<u8> {
+        self.transaction = self.transaction.wrapping_add(1);
         let request = BindingRequest {
             transaction: TransactionId([self.transaction; 12]),
             username: &format!("{}:client", self.ufrag),
@@ -335,7 +340,15 @@ impl Peer {
         };
         let mut out = [0; 200];
         let len = stun::binding_request(&mut out, &request, &StunKey::new(&self.pwd)).unwrap();
-        net.datagram(self.tuple, out[..len].to_vec());
+        out[..len].to_vec()
+    }
+
+    pub(crate) fn protect_rtcp(&mut self, packet: &[u8]) -> Vec<u8> {
+        let mut space = packet.to_vec();
+        space.resize(packet.len() + 32, 0);
+        let len = self.sender.protect_rtcp(&mut space, packet.len()).unwrap();
+        space.truncate(len);
+        space
     }
 
     /// Protects a packet that has been written.
@@ -357,10 +370,10 @@ impl Peer {
         net: &mut Net,
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
     ) {
-        let mut out = [0; 1400];
-        let len = write(&mut out[..1300]).unwrap();
-        let len = self.sender.protect_rtcp(&mut out, len).unwrap();
-        net.datagram(self.tuple, out[..len].to_vec());
+        let mut out = [0; 1300];
+        let len = write(&mut out).unwrap();
+        let datagram = self.protect_rtcp(&out[..len]);
+        net.datagram(self.tuple, datagram);
     }
 
     pub(crate) fn pli(&mut self, net: &mut Net, media: u32) {
