@@ -97,7 +97,9 @@ fn turn(
     }
     loop {
         let more = net.worker.drain(now, egress);
-        egress.datagrams().for_each(|(to, datagram)| sent.look(to, datagram));
+        egress
+            .datagrams()
+            .for_each(|(to, datagram)| sent.look(to, datagram));
         egress.clear();
         if !more {
             return;
@@ -121,7 +123,10 @@ fn ten_thousand_packets_allocate_nothing() {
     }
     let mut egress = Egress::with_capacity(256 * 1024, 256);
     let newest = viewers.iter().map(|viewer| (viewer.tuple, 0)).collect();
-    let mut sent = Sent { newest, ..Sent::default() };
+    let mut sent = Sent {
+        newest,
+        ..Sent::default()
+    };
     let (mut allocated, mut received) = (0, 0);
     for round in 0..3_000u64 {
         net.now = Time(net.now.0 + 10_000_000);
@@ -162,8 +167,7 @@ fn ten_thousand_packets_allocate_nothing() {
         if round < 500 {
             turn(&mut net, now, &mut batch, &mut egress, &mut sent);
         } else {
-            allocated +=
-                allocations(|| turn(&mut net, now, &mut batch, &mut egress, &mut sent));
+            allocated += allocations(|| turn(&mut net, now, &mut batch, &mut egress, &mut sent));
             received += count;
         }
         while net.worker.poll_event().is_some() {}

@@ -276,12 +276,13 @@ impl Worker {
         transport.receiver = Some(receiver);
         transport.next_report = now;
         self.schedule_transport(now, index);
+        self.ask_for_client(now, index);
         Ok(())
     }
 
     fn send_dtls(&mut self, now: Time, id: TransportId, datagram: &[u8]) -> Result {
         let index = self.transport(id)?;
-        if datagram.len() > crate::egress::MAX_DATAGRAM {
+        if datagram.is_empty() || datagram.len() > crate::egress::MAX_DATAGRAM {
             return Err(CommandError::Invalid("datagram"));
         }
         let transport = self.transport_mut(index)?;

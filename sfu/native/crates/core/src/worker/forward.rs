@@ -42,7 +42,10 @@ impl Worker {
         }
         self.ready.clear();
         self.ready_done = 0;
-        false
+        // Serving clients may have led to keyframe requests.
+        let (count, all) = self.outbox.drain(egress);
+        self.datagrams_sent += count;
+        !all
     }
 
     /// Sends what waits for one client; `false` when the arena is full.

@@ -96,9 +96,10 @@ impl Worker {
             return;
         };
         let told = (transport.ice.state(now), transport.ice.selected());
-        let mut regained = false;
+        let (mut regained, mut began) = (false, false);
         if transport.told != told {
             regained = transport.told.0 == PathState::ConsentLost;
+            began = transport.told.0 == PathState::New;
             transport.told = told;
             let (state, tuple) = told;
             self.events.push_back(Event::Path {
@@ -111,12 +112,28 @@ impl Worker {
             self.timers
                 .schedule(Timer::Transport(index), at, &mut transport.scheduled);
         }
-        if regained {
+        if began {
+            self.ask_for_client(now, index);
+        } else if regained {
             // Nothing was sent meanwhile: decoders need a keyframe, and sequence numbers must not
             // jump so far that the client's rollover counter is left behind.
             for consumer in transport.consumers.clone() {
                 self.restart_consumer(now, consumer, true);
             }
+        }
+    }
+
+    /// A client can be sent to from now on: what it waits for is asked for at once, and not when
+    /// the next packet finds it waiting.
+    pub(super) fn ask_for_client(&mut self, now: Time, index: u32) {
+        let Some(transport) = self.transports.get(index).filter(|t| t.sender.is_some()) else {
+            return;
+        };
+        if transport.ice.send_tuple(now).is_none() {
+            return;
+        }
+        for consumer in transport.consumers.clone() {
+            self.on_consumer_changed(now, consumer);
         }
     }
 
