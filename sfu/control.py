@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,11 +31,18 @@ class Control:
     finds nobody.
     """
 
-    def __init__(self, native: Native, on_worker_panicked: Callable[[int, str, list[int]], None]) -> None:
+    def __init__(
+        self,
+        native: Native,
+        on_worker_panicked: Callable[[int, str, list[int]], None],
+        token: Callable[[int], str] = secrets.token_hex,
+    ) -> None:
         self.routers: dict[int, Router] = {}
         self.transports: dict[int, Transport] = {}
         self.producers: dict[int, Producer] = {}
         self.consumers: dict[int, Consumer] = {}
+        self.token = token
+        """Gives random hexadecimal text of so many bytes; a simulation's comes from its seed."""
         self._native = native
         self._ids = itertools.count(1)
         self._pending: dict[int, asyncio.Future[None]] = {}

@@ -22,12 +22,12 @@ from sfu.certificate import DtlsCertificate
 from sfu.types import DtlsFingerprint, DtlsState, MediaError, SrtpKeys, SrtpProfile
 
 # Lengths of master key and salt in bytes (RFC 5764 section 4.1.2, RFC 7714 section 12).
-_KEY_LENGTHS = {
+KEY_LENGTHS = {
     SrtpProfile.AEAD_AES_256_GCM: (32, 12),
     SrtpProfile.AEAD_AES_128_GCM: (16, 12),
     SrtpProfile.AES128_CM_SHA1_80: (16, 14),
 }
-SRTP_PROFILES = tuple(_KEY_LENGTHS)
+SRTP_PROFILES = tuple(KEY_LENGTHS)
 """Every profile, the preferred first: OpenSSL's server takes its own order."""
 
 _EXPORTER = b"EXTRACTOR-dtls_srtp"  # RFC 5764 section 4.2
@@ -258,7 +258,7 @@ def export_keys(connection: SSL.Connection) -> SrtpKeys | None:
     if not name:
         return None
     profile = SrtpProfile(name.decode())
-    key, salt = _KEY_LENGTHS[profile]
+    key, salt = KEY_LENGTHS[profile]
     material = connection.export_keying_material(_EXPORTER, 2 * (key + salt))
     # client key, server key, client salt, server salt
     client_key, server_key, client_salt, server_salt = struct.unpack(f"{key}s{key}s{salt}s{salt}s", material)

@@ -4,7 +4,6 @@ is told in `sfu.lifecycle`.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 from sfu._native import Command
@@ -28,9 +27,9 @@ from sfu.types import (
 )
 
 
-def _new_ice_parameters() -> IceParameters:
+def _new_ice_parameters(control: Control) -> IceParameters:
     # 64 and 192 bits, where RFC 8445 section 5.3 asks for 24 and 128; hexadecimal is all ice-chars.
-    return IceParameters(secrets.token_hex(8), secrets.token_hex(24))
+    return IceParameters(control.token(8), control.token(24))
 
 
 class Router(Handle):
@@ -97,7 +96,7 @@ class Transport(Handle):
     ) -> None:
         super().__init__(control, router.worker)
         self.router = router
-        self.ice = _new_ice_parameters()
+        self.ice = _new_ice_parameters(control)
         self.candidates = candidates
         self.path = PathState.NEW
         self.tuple: tuple[str, str] | None = None
@@ -139,7 +138,7 @@ class Transport(Handle):
 
     async def restart_ice(self) -> IceParameters:
         """New credentials; the old ones hold until a tuple is nominated with the new."""
-        fresh = _new_ice_parameters()
+        fresh = _new_ice_parameters(self._control)
         await self._call(lambda: Command.restart_ice(self.id, fresh.ufrag, fresh.pwd))
         self.ice = fresh
         return fresh

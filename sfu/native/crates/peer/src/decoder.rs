@@ -133,8 +133,8 @@ mod tests {
     /// Frames of two packets, one every 33 ms; frame n has sequences 2n and 2n + 1.
     fn packet(sequence: u64, keyframe: bool) -> Piece {
         Piece {
-            start: sequence % 2 == 0,
-            end: sequence % 2 == 1,
+            start: sequence.is_multiple_of(2),
+            end: !sequence.is_multiple_of(2),
             keyframe,
         }
     }

@@ -6,6 +6,7 @@
 //! valid to a forwarder (VP8 descriptors, Opus with audio levels) and carry a [`probe`], and measures
 //! what it receives: loss after repair, duplicates, latency, freezes.
 //!
+//! [`sim::Sim`] joins a server's worker and peers by simulated links in virtual time.
 #![forbid(unsafe_code)]
 
 pub mod config;
@@ -18,6 +19,7 @@ pub mod peer;
 pub mod probe;
 pub mod profile;
 mod reports;
+pub mod sim;
 mod slot;
 pub mod stats;
 mod track;

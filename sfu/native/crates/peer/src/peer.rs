@@ -303,7 +303,9 @@ impl Peer {
     pub fn next_timeout(&self) -> Option<Time> {
         let check = self.ice.as_ref().map(IceAgent::next_timeout);
         if !self.connected {
-            return check.or(Some(Time::ZERO));
+            // Once the nomination is answered, media starts with the next drain, not the next check.
+            let stands = self.ice.as_ref().is_none_or(IceAgent::is_connected);
+            return if stands { Some(Time::ZERO) } else { check };
         }
         let repair = (!self.repairs.is_empty()).then_some(Time::ZERO);
         let media = self

@@ -62,11 +62,7 @@ impl Reception {
         let interval_received = self.received - self.received_before;
         (self.expected_before, self.received_before) = (expected, self.received);
         let lost = interval_expected.saturating_sub(interval_received);
-        let fraction = if interval_expected == 0 {
-            0
-        } else {
-            (lost << 8) / interval_expected
-        };
+        let fraction = (lost << 8).checked_div(interval_expected).unwrap_or(0);
         let (last_sr, delay) = match self.last_report {
             Some((middle, at)) => (middle, short(now.since(at))),
             None => (0, 0),

@@ -174,6 +174,9 @@ impl Slot {
             undecodable: decoded.undecodable,
             freezes: decoded.freezes,
             frozen: decoded.frozen,
+            source: self
+                .probed
+                .map(|(stream, first, _, count)| (Ssrc(stream), first, count)),
             probe_lost: self.probe_lost_before + self.probed.as_ref().map_or(0, probe_lost),
             ..self.stats.clone()
         }

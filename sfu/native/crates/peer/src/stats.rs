@@ -67,6 +67,9 @@ pub struct SlotStats {
     pub probe_lost: u64,
     /// Packets with a probe.
     pub probed: u64,
+    /// The publisher's stream received last, by its SSRC there, the number of the first packet received of
+    /// it, and how many were.
+    pub source: Option<(Ssrc, u32, u64)>,
     /// From the publisher's sending to our receiving, of packets that came at the first try.
     pub latency: Histogram,
     /// The same of repaired packets.

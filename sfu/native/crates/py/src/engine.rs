@@ -190,7 +190,7 @@ pub(crate) fn parse_limits(overrides: &Bound<'_, PyDict>) -> PyResult<Limits> {
     Ok(limits)
 }
 
-fn seconds(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
+pub(crate) fn seconds(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
     Duration::try_from_secs_f64(value.extract()?)
         .map_err(|error| PyValueError::new_err(error.to_string()))
 }

@@ -7,14 +7,17 @@ use pyo3::prelude::*;
 
 mod command;
 mod engine;
+mod link;
 mod names;
 mod report;
+mod sim;
 mod stats;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<command::Command>()?;
     module.add_class::<engine::NativeEngine>()?;
+    module.add_class::<sim::NativeSim>()?;
     module.add_function(wrap_pyfunction!(engine::interfaces, module)?)?;
     module.add("DROP_REASONS", stats::drop_reasons())?;
     Ok(())
