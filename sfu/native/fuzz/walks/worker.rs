@@ -22,6 +22,20 @@ use sfu_core::units::{
 use sfu_core::worker::{Worker, WorkerConfig};
 
 const CLIENTS: u8 = 3;
+/// Payload types of media streams; 20 is unknown, 97 belongs on another stream.
+const MEDIA_TYPES: [u8; 8] = [96, 96, 98, 102, 45, 63, 111, 20];
+/// How payloads of those types may begin: VP8 keyframe and delta with both picture numbers, VP9
+/// keyframe, H264 parameter sets, AV1 sequence header, RED with one redundant block, anything.
+const STARTS: [&[u8]; 8] = [
+    &[0x90, 0xe0, 0x80, 0x05, 0x07, 0x00, 0x10, 0x02],
+    &[0x90, 0xe0, 0x80, 0x06, 0x08, 0x40, 0x11],
+    &[0x8a, 0x80, 0x05, 0x00, 0x11],
+    &[0x67, 0x42, 0x00, 0x1f],
+    &[0x18, 0x0a, 0x01, 0x00, 0x32, 0x01],
+    &[0xef, 0x00, 0x00, 0x01, 0x6f, 0x11],
+    &[0x11],
+    &[],
+];
 const PROFILE: SrtpProfile = SrtpProfile::AeadAes128Gcm;
 
 /// Bytes that decide, taken one by one; zeros when they are used up.
@@ -288,18 +302,26 @@ impl Walk {
 
     /// An authentic RTP packet of arbitrary content, its sequence mostly rising.
     fn rtp(&mut self, client: u8, choices: &mut Choices<'_>) {
-        let stream = choices.below(6);
-        let ssrc = 100 * u32::from(client) + [0, 1, 2, 50, 51, 7][usize::from(stream)];
+        let stream = choices.below(12);
+        let ssrc =
+            100 * u32::from(client) + [0, 0, 0, 50, 52, 2, 0, 2, 0, 1, 51, 7][usize::from(stream)];
         let next = self.sequences.entry((client, ssrc)).or_insert(7);
-        *next = match choices.below(8) {
+        *next = match choices.below(32) {
             0 => next.wrapping_add(u16::from(choices.byte())),
             1 => next.wrapping_sub(u16::from(choices.below(9))),
             2 => next.wrapping_add(u16::from(choices.byte()) << 7),
             _ => next.wrapping_add(1),
         };
         let sequence = *next;
-        let types = [96, 97, 98, 99, 102, 103, 45, 46, 63, 111, 20];
-        let payload_type = types[usize::from(choices.below(11))] | (choices.byte() & 0x80);
+        // Mostly what the stream was negotiated for.
+        let rtx = matches!(stream, 3 | 4 | 10);
+        let codec = choices.below(8);
+        let types = if rtx {
+            [97, 97, 99, 103, 46, 97, 97, 96]
+        } else {
+            MEDIA_TYPES
+        };
+        let payload_type = types[usize::from(codec)] | (choices.byte() & 0x80);
         let form = choices.byte();
         let mut packet = vec![0x80 | (form & 0x31), payload_type];
         packet.extend_from_slice(&sequence.to_be_bytes());
@@ -314,7 +336,19 @@ impl Walk {
             packet.extend_from_slice(elements);
             packet.resize(packet.len() + usize::from(words) * 4 - elements.len(), 0);
         }
-        let len = usize::from(choices.byte());
+        if rtx {
+            let of = self
+                .sequences
+                .get(&(client, ssrc - 50))
+                .copied()
+                .unwrap_or(0);
+            let lost = of.wrapping_sub(u16::from(choices.below(6)));
+            packet.extend_from_slice(&lost.to_be_bytes());
+        }
+        if choices.below(4) > 0 {
+            packet.extend_from_slice(STARTS[usize::from(codec)]);
+        }
+        let len = usize::from(choices.byte() >> choices.below(8));
         packet.extend_from_slice(choices.take(len));
         self.protect(client, packet, false);
     }
@@ -325,11 +359,23 @@ impl Walk {
         let mut packet = vec![0x80 | (choices.byte() & 0x3f), kind, 0, words];
         packet.extend_from_slice(&[0, 0, 0, 1]);
         // Mostly about an SSRC that exists.
-        let media = 9_000 + u32::from(choices.below(4)) % 3 * u32::from(choices.below(2));
+        let media = 9_000 + u32::from(choices.below(8) / 6);
         packet.extend_from_slice(&media.to_be_bytes());
         let len = usize::from(words) * 4 + 4;
         packet.extend_from_slice(choices.take(len.saturating_sub(12)));
         packet.resize(len.max(8), 0);
+        if choices.below(2) == 0 {
+            let newest = self
+                .newest
+                .get(&(tuple(client), media))
+                .copied()
+                .unwrap_or(0);
+            let first = (newest as u16).wrapping_sub(u16::from(choices.below(20)));
+            let [high, low] = first.to_be_bytes();
+            packet = vec![0x81, 205, 0, 3, 0, 0, 0, 1];
+            packet.extend_from_slice(&media.to_be_bytes());
+            packet.extend_from_slice(&[high, low, choices.byte(), choices.byte()]);
+        }
         self.protect(client, packet, true);
     }
 

@@ -47,6 +47,10 @@ impl<const BITS: u32> Extender<BITS> {
 /// Remembered intentional drops: packets that arrive late are placed right across this many.
 const DROPS: usize = 64;
 
+/// A jump beyond this can't be repaired, and as a gap it would soon leave the receiver's guess of the
+/// rollover counter behind (2^15, RFC 3711 section 3.3.1): it is closed up.
+const MOST_GAP: u64 = 1 << 12;
+
 /// Maps the extended numbers of changing sources onto one continuous sequence.
 ///
 /// - A number that never came stays a gap, so that its retransmission still finds its place.
@@ -93,6 +97,7 @@ impl Renumber {
         if input < self.floor {
             return None;
         }
+        self.close_gap(input);
         let mut later = 0;
         for skip in self.recent() {
             if skip == input {
@@ -117,6 +122,7 @@ impl Renumber {
         if input < self.floor || (input <= self.newest_in && self.newest_in != u64::MAX) {
             return;
         }
+        self.close_gap(input);
         if self.skipped >= DROPS {
             // What lies before the skip that is forgotten could not be placed any more.
             self.floor = self.skips[self.skipped % DROPS] + 1;
@@ -128,6 +134,13 @@ impl Renumber {
         self.skips[self.skipped % DROPS] = input;
         self.skipped += 1;
         self.shift = self.shift.wrapping_sub(1);
+    }
+
+    fn close_gap(&mut self, input: u64) {
+        let ahead = input.wrapping_sub(self.newest_in);
+        if ahead > MOST_GAP && ahead < 1 << 63 {
+            self.switch(input);
+        }
     }
 
     /// The newest output given or reserved.
@@ -239,6 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn a_jump_beyond_repair_is_closed_up() {
+        let mut renumber = Renumber::starting_at(0);
+        renumber.switch(0);
+        assert_eq!(renumber.map(0), Some(0));
+        assert_eq!(renumber.map(4_096), Some(4_096));
+        assert_eq!(renumber.map(40_000), Some(4_097));
+        assert_eq!(renumber.map(39_999), None);
+        renumber.skip(90_000);
+        assert_eq!(renumber.map(90_001), Some(4_098));
+    }
+
+    #[test]
     fn nothing_is_mapped_before_the_first_switch() {
         assert_eq!(Renumber::starting_at(7).map(0), None);
     }
@@ -276,7 +301,7 @@ mod tests {
                         newest = 500 + distance * 1000;
                         renumber.switch(newest);
                     }
-                    1 | 2 => { newest += 1 + distance / 20; renumber.skip(newest); }
+                    1 | 2 => { newest += 1 + distance / 20 + distance / 39 * 5_000; renumber.skip(newest); }
                     3 => renumber.skip(newest.saturating_sub(distance)),
                     _ => {
                         let input = if action < 6 { newest += 1 + distance / 16; newest }

@@ -185,18 +185,18 @@ impl Way<'_> {
     ) -> Result<Sent, DropReason> {
         let stored = stored(producer, pending.layer, pending.position)?;
         let meta = stored.meta;
-        if stored.payload.is_empty() {
-            consumer
-                .slot
-                .skip_if(consumer.selector.current() == Some(pending.layer), meta);
-            return Err(DropReason::PaddingOnly);
-        }
-        let route = consumer
-            .routes
-            .get(usize::from(meta.mapping))
-            .copied()
-            .flatten();
-        let route = route.ok_or(DropReason::CodecNotNegotiated)?;
+        let route = consumer.routes.get(usize::from(meta.mapping));
+        let (reason, route) = match route.copied().flatten() {
+            _ if stored.payload.is_empty() => (DropReason::PaddingOnly, None),
+            None => (DropReason::CodecNotNegotiated, None),
+            route => (DropReason::CodecNotNegotiated, route),
+        };
+        let Some(route) = route else {
+            // Nothing that could be sent: its number is closed up.
+            let current = consumer.selector.current() == Some(pending.layer);
+            consumer.slot.skip_if(current, meta);
+            return Err(reason);
+        };
         let started = match consumer.selector.choose(pending.layer, meta) {
             Choice::Forward => false,
             Choice::Switch => {
