@@ -34,7 +34,7 @@ pub struct ConsumerId(pub u64);
 /// as a mapped IPv6 address.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Tuple {
-    /// Our own address and port; the address is unspecified when the socket is bound to one address.
+    /// Our own address and port: the one the datagram came to, and answers leave from.
     pub local: SocketAddr,
     /// The peer's address and port.
     pub remote: SocketAddr,
