@@ -215,13 +215,9 @@ mod tests {
         let a = producer(Some("a"), 96, &["l", "h"]);
         let b = producer(Some("b"), 96, &[""]);
         let c = producer(None, 100, &[""]);
-        type Row = (
-            Option<&'static str>,
-            Option<&'static str>,
-            Option<&'static str>,
-            u8,
-        );
-        let table: [(Row, Option<(u32, u8, bool)>); 9] = [
+        type Text = Option<&'static str>;
+        type Row = ((Text, Text, Text, u8), Option<(u32, u8, bool)>);
+        let table: [Row; 9] = [
             ((Some("a"), Some("h"), None, 96), Some((0, 1, false))),
             ((Some("a"), None, Some("h"), 97), Some((0, 1, true))),
             ((Some("a"), Some("x"), None, 96), None),

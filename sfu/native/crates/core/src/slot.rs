@@ -47,8 +47,8 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// A stream whose first packet has `first_index`; `verbatim` when it has no RTX.
-    pub(crate) fn new(kind: Kind, first_index: u64, verbatim: bool) -> Slot {
+    /// A stream whose first packet has `first_index`.
+    pub(crate) fn new(kind: Kind, first_index: u64) -> Slot {
         let capacity = if kind == Kind::Audio {
             SENT_AUDIO
         } else {
@@ -61,10 +61,22 @@ impl Slot {
             tl0picidx: Offset8::default(),
             frame: Renumber::starting_at(1),
             sent: SentRing::with_capacity(capacity),
-            verbatim: (verbatim && kind == Kind::Audio).then(VerbatimRing::new),
+            verbatim: None,
             packets: 0,
             octets: 0,
         }
+    }
+
+    /// For the next consumer: what was sent so far belongs to another history. `verbatim` when
+    /// there is no RTX to repair it with.
+    pub(crate) fn reused(mut self, kind: Kind, verbatim: bool) -> Slot {
+        self.sent.forget();
+        if !(verbatim && kind == Kind::Audio) {
+            self.verbatim = None;
+        } else if self.verbatim.is_none() {
+            self.verbatim = Some(VerbatimRing::new());
+        }
+        self
     }
 
     /// The next packet comes from another source or layer, `elapsed` after the newest sent.

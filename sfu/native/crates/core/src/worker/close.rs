@@ -9,7 +9,7 @@ use crate::time::Time;
 use crate::transport::Parked;
 
 use super::Worker;
-use super::receive::signalled;
+use super::route::signalled;
 
 impl Worker {
     pub(super) fn close_router(&mut self, now: Time, index: u32) {
@@ -86,7 +86,7 @@ impl Worker {
                 }
             }
         }
-        self.leave_speakers(producer.router, index, producer.id);
+        self.leave_speakers(producer.router, producer.id);
         if let Some(router) = self.routers.get_mut(producer.router) {
             router.audio.retain(|&other| other != index);
         }

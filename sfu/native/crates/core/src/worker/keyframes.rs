@@ -3,6 +3,7 @@
 use crate::rtcp;
 use crate::stats::DropReason;
 use crate::time::Time;
+use crate::units::Kind;
 
 use super::Worker;
 
@@ -70,6 +71,9 @@ impl Worker {
             .transports
             .get(transport)
             .map_or_else(Default::default, |t| t.rtt());
+        if owner.kind != Kind::Video {
+            return;
+        }
         let Some(live) = owner.streams[usize::from(layer)].live.as_mut() else {
             return;
         };
@@ -85,6 +89,9 @@ impl Worker {
         let Some(consumer) = self.consumers.get_mut(index) else {
             return;
         };
+        if consumer.kind != Kind::Video {
+            return;
+        }
         consumer.keyframe_requests += 1;
         if !consumer.viewer.ask(now) {
             return consumer.drops.count(DropReason::KeyframeThrottled);

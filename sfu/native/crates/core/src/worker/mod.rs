@@ -1,6 +1,6 @@
 //! The worker: the rooms of one thread, turned by datagrams, commands and time.
 //!
-//! A packet's way: [`Worker::receive`] (`receive.rs`: demultiplex, authenticate, place) puts it into
+//! A packet's way: [`Worker::receive`] (`receive.rs`: demultiplex and authenticate; `route.rs`: place) puts it into
 //! its stream's history and a small entry into the queue of each interested client;
 //! [`Worker::drain`] (`forward.rs`) goes client by client, so that its keys stay in the cache and
 //! its datagrams lie side by side for segmentation offload, and writes header, payload and tag
@@ -9,11 +9,14 @@
 
 mod close;
 mod command;
+mod create;
 mod feedback;
 mod forward;
 mod keyframes;
+mod path;
 mod receive;
 mod reports;
+mod route;
 mod snapshot;
 mod timeout;
 

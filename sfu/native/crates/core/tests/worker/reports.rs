@@ -86,7 +86,6 @@ fn sound_and_picture_captured_together_are_reported_together() {
     };
     let (video_first, audio_first) = (camera.timestamp.wrapping_add(3_000), 123_456);
     let mut all = Received::default();
-    let mut sequence = 0;
     for n in 0..120u64 {
         for packet in camera.frame(n == 0) {
             publisher.send(&mut net, &packet);
@@ -94,9 +93,8 @@ fn sound_and_picture_captured_together_are_reported_together() {
         let timestamp = capture(net.now, 48_000, audio_first);
         publisher.send(
             &mut net,
-            &rtp_packet(111, 3000, sequence, timestamp, false, &[], &[1; 50]),
+            &rtp_packet(111, 3000, n as u16, timestamp, false, &[], &[1; 50]),
         );
-        sequence += 1;
         // The publisher's clock reads 5000 s when ours starts; its audio and video reports come at
         // different times, the video's 25 ms late on the way.
         for (due, ssrc, rate, first, late) in [
