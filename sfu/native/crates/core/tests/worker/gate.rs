@@ -106,13 +106,10 @@ fn media_needs_keys_a_right_tag_and_a_fresh_index() {
 fn random_ssrcs_of_an_authenticated_client_leave_no_state() {
     let mut net = Net::new();
     let (mut publisher, _viewer, _) = call(&mut net);
-    for n in 0..2_000u32 {
-        let packet = rtp_packet(96, 70_000 + n, 1, 1, false, &[(MID, b"other")], &[0; 20]);
-        let mut space = packet.clone();
-        space.resize(packet.len() + 32, 0);
-        if n < 1_000 {
-            publisher.send(&mut net, &packet);
-        }
+    for n in 0..1_000u32 {
+        let ssrc = 70_000 + n;
+        let packet = rtp_packet(96, ssrc, 1, 1, false, &[(MID, b"other")], &[0; 20]);
+        publisher.send(&mut net, &packet);
     }
     let stats = net.stats();
     assert_eq!(dropped(&stats, DropReason::UnknownSsrc), 1_000);
