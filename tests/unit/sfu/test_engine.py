@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator
 
 import pytest
-from media import AUDIO_SLOT, OPUS, VIDEO_SLOT, VP8
+from media_parameters import AUDIO_SLOT, OPUS, VIDEO_SLOT, VP8
 
 from sfu import Engine, EngineConfig, Limits, Producer, Router, Transport
 from sfu._native import Command
