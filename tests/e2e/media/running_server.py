@@ -43,7 +43,7 @@ class RunningServer:
             *("--data", str(data)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
         )
         server = cls(f"http://localhost:{port}", data, {}, process, [])
         try:
@@ -97,10 +97,16 @@ class RunningServer:
         return self.url + found[0]
 
     async def stop(self) -> None:
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                await asyncio.wait_for(self.process.wait(), 15)
-            except TimeoutError:
-                self.process.kill()
-                await self.process.wait()
+        """Ends it as an administrator would; a server that ended by itself fails the test."""
+        if self.process.returncode is not None:
+            raise AssertionError(
+                f"the server ended with {self.process.returncode}:\n" + "".join(self.log[-60:])
+            )
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = await asyncio.wait_for(self.process.wait(), 15)
+        except TimeoutError:
+            self.process.kill()
+            await self.process.wait()
+            raise AssertionError("the server did not end within 15 s of SIGTERM") from None
+        assert code == 0, "".join(self.log[-60:])

@@ -139,7 +139,7 @@ async def test_mute_chat_remove_and_end(room: Room) -> None:
     await patient.page.evaluate("() => room.say('Can you hear me?')")
     await clinician.until("heard.includes('Can you hear me?')")
 
-    with pytest.raises(Exception, match=r"(?i)forbidden|allow|clinician|grant"):
+    with pytest.raises(Exception, match=r"can.t do that"):
         await patient.page.evaluate("() => room.remove(room.participants[0].id)")
     await clinician.page.evaluate("() => room.remove(room.participants[0].id)")
     assert await patient.until("window.ended") == "removed"
