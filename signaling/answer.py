@@ -9,7 +9,6 @@ from sfu.types import CodecParameters
 from signaling.lines import Line, SlotIdentity
 from signaling.sdp import (
     Direction,
-    Feedback,
     Group,
     MediaSection,
     Msid,
@@ -103,7 +102,8 @@ def _write_codecs(section: MediaSection, codecs: tuple[CodecParameters, ...]) ->
         formats.append(str(payload_type))
         encoding = codec.mime_type.partition("/")[2]
         section.rtp_maps[payload_type] = RtpMap(encoding, codec.clock_rate, codec.channels)
-        section.feedback.extend(Feedback(payload_type, value) for value in codec.rtcp_feedback)
+        if codec.rtcp_feedback:
+            section.feedback[payload_type] = list(codec.rtcp_feedback)
         if codec.fmtp:
             section.fmtp[payload_type] = dict(codec.fmtp)
         if (repair := codec.rtx_payload_type) is not None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sfu.types import CodecParameters, Kind
-from signaling.sdp import Direction, ExtMap, Feedback, MediaSection, RtpMap
+from signaling.sdp import Direction, ExtMap, MediaSection, RtpMap
 
 MID = "urn:ietf:params:rtp-hdrext:sdes:mid"  # RFC 9143
 RID = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"  # RFC 8852
@@ -88,6 +88,7 @@ def select_codecs(section: MediaSection, kind: Kind, *, transport_cc: bool) -> t
     offered = dict(_rtp_formats(section))
     retransmissions = _retransmissions(section, offered)
     opus = {pt for pt, rtp_map in offered.items() if kind is Kind.AUDIO and _is(rtp_map, "opus")}
+    wildcard = frozenset(section.feedback.get(None, ()))
     chosen = []
     for payload_type, rtp_map in offered.items():
         supported = _CODECS[kind].get(rtp_map.encoding.lower())
@@ -96,7 +97,7 @@ def select_codecs(section: MediaSection, kind: Kind, *, transport_cc: bool) -> t
         fmtp = _answered_fmtp(supported, section.fmtp.get(payload_type, {}), opus)
         if fmtp is None:
             continue
-        feedback = frozenset(_offered_feedback(section.feedback, payload_type))
+        feedback = frozenset(section.feedback.get(payload_type, ())) | wildcard
         chosen.append(
             CodecParameters(
                 mime_type=supported.mime_type,
@@ -166,12 +167,6 @@ def _redundancy(offered: dict[str, str], opus: set[int]) -> dict[str, str] | Non
         if value == "" and all(block.isascii() and block.isdigit() for block in blocks):
             return {name: ""} if all(int(block[:4]) in opus for block in blocks) else None
     return None
-
-
-def _offered_feedback(feedback: list[Feedback], payload_type: int) -> Iterator[str]:
-    for item in feedback:
-        if item.payload_type is None or item.payload_type == payload_type:
-            yield item.value
 
 
 def _answered_feedback(

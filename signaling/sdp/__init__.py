@@ -8,7 +8,6 @@ from signaling.sdp.parse import SdpError, parse, parse_fragment
 from signaling.sdp.values import (
     Direction,
     ExtMap,
-    Feedback,
     Group,
     MediaSection,
     Msid,
@@ -28,7 +27,6 @@ __all__ = [
     "DEFAULT_LIMITS",
     "Direction",
     "ExtMap",
-    "Feedback",
     "Group",
     "MediaSection",
     "Msid",

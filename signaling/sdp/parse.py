@@ -14,7 +14,6 @@ from signaling.sdp.limits import DEFAULT_LIMITS, SdpLimits
 from signaling.sdp.values import (
     Direction,
     ExtMap,
-    Feedback,
     Group,
     MediaSection,
     Msid,
@@ -298,7 +297,7 @@ def _fmtp(section: MediaSection, value: str) -> None:
 def _rtcp_fb(section: MediaSection, value: str) -> None:
     words = _words(value, 2)
     payload_type = None if words[0] == "*" else _payload_type(words[0])
-    section.feedback.append(Feedback(payload_type, " ".join(words[1:])))
+    section.feedback.setdefault(payload_type, []).append(" ".join(words[1:]))
 
 
 def _extmap(section: MediaSection, value: str) -> None:

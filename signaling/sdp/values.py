@@ -75,14 +75,6 @@ class RtpMap:
 
 
 @dataclass(frozen=True, slots=True)
-class Feedback:
-    """a=rtcp-fb (RFC 4585); `payload_type` None is the wildcard `*`."""
-
-    payload_type: int | None
-    value: str  # "nack", "nack pli", "ccm fir", ...
-
-
-@dataclass(frozen=True, slots=True)
 class ExtMap:
     """a=extmap (RFC 8285); no direction means that of the section."""
 
@@ -166,7 +158,7 @@ class MediaSection(TransportAttributes):
     direction: Direction | None = None  # None: that of the session level, else sendrecv
     rtp_maps: dict[int, RtpMap] = field(default_factory=dict)
     fmtp: dict[int, dict[str, str]] = field(default_factory=dict)  # "" for a parameter without a value
-    feedback: list[Feedback] = field(default_factory=list)
+    feedback: dict[int | None, list[str]] = field(default_factory=dict)  # a=rtcp-fb; None is the wildcard
     extensions: list[ExtMap] = field(default_factory=list)
     msids: list[Msid] = field(default_factory=list)
     rids: list[Rid] = field(default_factory=list)

@@ -104,22 +104,20 @@ def _transport(level: TransportAttributes) -> Iterator[str]:
 
 
 def _codecs(section: MediaSection) -> Iterator[str]:
-    for item in section.feedback:
-        if item.payload_type is None:
-            yield f"a=rtcp-fb:* {item.value}"
+    for value in section.feedback.get(None, ()):
+        yield f"a=rtcp-fb:* {value}"
     # Each codec's lines together, as browsers write them; then what belongs to no rtpmap.
-    for payload_type in [*section.rtp_maps, *(pt for pt in section.fmtp if pt not in section.rtp_maps)]:
+    known = dict.fromkeys(
+        [*section.rtp_maps, *section.fmtp, *(pt for pt in section.feedback if pt is not None)]
+    )
+    for payload_type in known:
         if (rtp_map := section.rtp_maps.get(payload_type)) is not None:
             channels = f"/{rtp_map.channels}" if rtp_map.channels is not None else ""
             yield f"a=rtpmap:{payload_type} {rtp_map.encoding}/{rtp_map.clock_rate}{channels}"
-        for item in section.feedback:
-            if item.payload_type == payload_type:
-                yield f"a=rtcp-fb:{payload_type} {item.value}"
+        for value in section.feedback.get(payload_type, ()):
+            yield f"a=rtcp-fb:{payload_type} {value}"
         if payload_type in section.fmtp:
             yield f"a=fmtp:{payload_type} {_parameters(section.fmtp[payload_type])}".rstrip()
-    for item in section.feedback:
-        if item.payload_type is not None and item.payload_type not in {*section.rtp_maps, *section.fmtp}:
-            yield f"a=rtcp-fb:{item.payload_type} {item.value}"
 
 
 def _streams(section: MediaSection) -> Iterator[str]:

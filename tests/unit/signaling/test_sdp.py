@@ -162,6 +162,18 @@ def test_what_is_no_description_is_refused(text: str) -> None:
         parse(text)
 
 
+def test_feedback_is_kept_by_payload_type_in_whatever_order_it_came() -> None:
+    """Found by fuzzing: lines of one payload type apart from each other came back in another order."""
+    lines = ["a=rtcp-fb:97 nack", "a=rtcp-fb:96 ccm fir", "a=rtcp-fb:97 ccm fir", "a=rtcp-fb:* nack pli"]
+    description = parse(offer(video("0", "sendonly", *lines)))
+    assert description.sections[0].feedback == {
+        96: ["nack", "ccm fir"],
+        97: ["nack", "ccm fir"],
+        None: ["nack pli"],
+    }
+    assert parse(write(description)) == description
+
+
 @given(st.text(max_size=400))
 def test_any_text_is_read_or_refused(text: str) -> None:
     for candidate in (text, "v=0\r\n" + text, offer(audio("0")) + text):
