@@ -20,8 +20,14 @@ export class LevelMeter {
   #source;
   #samples;
 
-  /** @param {MediaStreamTrack} track */
-  constructor(track) {
+  #owned;
+
+  /**
+   * @param {MediaStreamTrack} track
+   * @param {{owned?: boolean}} [options]  owned: the track ends with the meter
+   */
+  constructor(track, { owned = false } = {}) {
+    this.#owned = owned ? track : null;
     this.#context = new AudioContext();
     this.#source = this.#context.createMediaStreamSource(new MediaStream([track]));
     this.#analyser = this.#context.createAnalyser();
@@ -44,6 +50,7 @@ export class LevelMeter {
   }
 
   close() {
+    this.#owned?.stop();
     this.#source.disconnect();
     this.#context.close().catch(() => {});
   }

@@ -1,0 +1,331 @@
+/**
+ * The state of a call as both pages show it, and what a person can do in it. Knows no element: pages draw
+ * from it on `change`.
+ */
+
+import { Emitter } from "../sdk/src/emitter.js";
+import { MediaError } from "../sdk/src/errors.js";
+import { LevelMeter } from "../sdk/src/meter.js";
+import { canMeter, canShareScreen } from "../sdk/src/support.js";
+import { t } from "./messages.js";
+import { notices } from "./notices.js";
+
+/** @import {Room} from "../sdk/src/room.js" */
+/** @import {Digest} from "../sdk/src/stats.js" */
+/** @import {LocalSource} from "../sdk/src/local-source.js" */
+/** @import {RemoteParticipant} from "../sdk/src/participants.js" */
+/** @import {LayoutMode} from "./layout.js" */
+/** @import {Notice} from "./notices.js" */
+
+/** @typedef {{source: "microphone" | "camera", by: string}} UnmuteAsk */
+/** @typedef {{id: number, text: string, icon: string, action?: {label: string, run: () => void}}} Toast */
+
+const TOAST_MS = 5000;
+/** Loud enough and long enough to be speech rather than a cough. */
+const SPEECH_LEVEL = 0.45;
+const SPEECH_TICKS = 4;
+
+/**
+ * @extends {Emitter<{
+ *   change: null,
+ *   toast: Toast,
+ *   arrived: RemoteParticipant,
+ *   message: {name: string, text: string},
+ *   ask: UnmuteAsk,
+ *   ended: {error: MediaError | null, rejoin: boolean},
+ * }>}
+ */
+export class CallSession extends Emitter {
+  /** @type {LayoutMode} */
+  layout = "speaker";
+  /** @type {string | null} */
+  pinned = null;
+  /** @type {string | null} */
+  panel = null;
+  unread = 0;
+  startedAt = Date.now();
+  /** @type {string | null} the last one who spoke; silence changes nothing on the stage */
+  lastSpeaker = null;
+  /** @type {Digest | null} */
+  stats = null;
+  /** @type {Toast[]} */
+  toasts = [];
+  /** Who muted us, until we speak again. @type {string | null} */
+  mutedBy = null;
+  speakingMuted = false;
+  /** @type {MediaError | null} */
+  problem = null;
+  soundBlocked = false;
+  /** Set from outside before a leave that a person wanted. */
+  leaving = false;
+  #room;
+  #nextToast = 1;
+  #aborter = new AbortController();
+  /** @type {LevelMeter | null} */
+  #meter = null;
+  #loud = 0;
+  #timer;
+
+  /** @param {Room} room */
+  constructor(room) {
+    super();
+    this.#room = room;
+    const { signal } = this.#aborter;
+    const changed = () => this.emit("change", null);
+    room.on("change", changed, { signal });
+    room.on("joined", (who) => this.#joined(who), { signal });
+    room.on("left", ({ participant }) => this.#left(participant), { signal });
+    room.on(
+      "speaker",
+      (who) => {
+        if (who) this.lastSpeaker = who.id;
+      },
+      { signal },
+    );
+    room.on("message", ({ own, name, text }) => this.#message(own, name, text), { signal });
+    room.on("muted", (event) => this.#mutedByHost(event.muted, event.by), { signal });
+    room.on(
+      "unmuterequest",
+      ({ source, by }) => {
+        if (source === "microphone" || source === "camera") this.emit("ask", { source, by: this.nameOf(by) });
+      },
+      { signal },
+    );
+    room.on(
+      "stats",
+      (stats) => {
+        this.stats = stats;
+      },
+      { signal },
+    );
+    room.on(
+      "problem",
+      (error) => {
+        this.problem = error;
+        changed();
+      },
+      { signal },
+    );
+    room.on(
+      "ended",
+      (end) => {
+        this.close();
+        this.emit("ended", end);
+      },
+      { signal },
+    );
+    room.media.on("devices", ({ added }) => this.#devicesAdded(added), { signal });
+    this.#timer = setInterval(() => this.#listen(), 200);
+  }
+
+  get room() {
+    return this.#room;
+  }
+
+  get media() {
+    return this.#room.media;
+  }
+
+  get canShare() {
+    return canShareScreen();
+  }
+
+  /** @returns {Notice | null} the one thing that a person should know now */
+  get notice() {
+    const { connection, quality, media } = this.#room;
+    return notices({
+      signaling: connection.signaling,
+      mediaAlive: connection.media,
+      online: navigator.onLine,
+      quality,
+      problem: this.problem,
+      microphone: media.microphone,
+      camera: media.camera,
+      mutedBy: this.mutedBy,
+      speakingMuted: this.speakingMuted,
+    });
+  }
+
+  /** @param {string | null} id  of a participant @returns {string} */
+  nameOf(id) {
+    const known = this.#room.participants.find((p) => p.id === id || p.identity === id);
+    return known?.name ?? id ?? "";
+  }
+
+  async toggleMicrophone() {
+    const { microphone } = this.media;
+    this.speakingMuted = false;
+    if (!microphone.muted && microphone.track) return microphone.mute();
+    await this.#attempt(microphone.unmute());
+    if (!microphone.muted) this.mutedBy = null;
+  }
+
+  async toggleCamera() {
+    const { camera } = this.media;
+    if (!camera.muted && camera.track) return camera.mute();
+    await this.#attempt(camera.unmute());
+  }
+
+  async toggleScreen() {
+    const { screen } = this.media;
+    if (screen.track) return screen.stop();
+    try {
+      await screen.start();
+    } catch (error) {
+      // Closing the browser's chooser is an answer, not a failure.
+      screen.stop();
+      if (!(error instanceof MediaError) || error.code !== "permission_denied") this.#failed(error);
+    }
+  }
+
+  /** The other side of a phone's camera. */
+  async turnCamera() {
+    const { camera } = this.media;
+    const facing = camera.choice.facing === "environment" ? "user" : "environment";
+    await this.#attempt(camera.start({ facing }));
+  }
+
+  async toggleHand() {
+    await this.#attempt(this.#room.raiseHand(!this.#room.handRaised));
+  }
+
+  toggleLayout() {
+    this.layout = this.layout === "grid" ? "speaker" : "grid";
+    this.pinned = null;
+    this.emit("change", null);
+  }
+
+  /** @param {string} key  of a tile */
+  togglePin(key) {
+    this.pinned = this.pinned === key ? null : key;
+    if (this.pinned) this.layout = "speaker";
+    this.emit("change", null);
+  }
+
+  /** @param {string | null} panel */
+  showPanel(panel) {
+    this.panel = panel;
+    if (panel === "messages") this.unread = 0;
+    this.emit("change", null);
+  }
+
+  /** @param {boolean} blocked */
+  setSoundBlocked(blocked) {
+    if (this.soundBlocked === blocked) return;
+    this.soundBlocked = blocked;
+    this.emit("change", null);
+  }
+
+  /** Runs what a host does to the room, and says so when it fails. @param {Promise<void>} action @returns {Promise<boolean>} */
+  async perform(action) {
+    return this.#attempt(action);
+  }
+
+  /** @param {string} text @param {string} icon @param {Toast["action"]} [action] */
+  toast(text, icon, action) {
+    const toast = { id: this.#nextToast++, text, icon, action };
+    this.toasts = [...this.toasts.slice(-2), toast];
+    this.emit("toast", toast);
+    this.emit("change", null);
+    setTimeout(() => this.dismiss(toast.id), action ? TOAST_MS * 2 : TOAST_MS);
+  }
+
+  /** @param {number} id */
+  dismiss(id) {
+    if (!this.toasts.some((toast) => toast.id === id)) return;
+    this.toasts = this.toasts.filter((toast) => toast.id !== id);
+    this.emit("change", null);
+  }
+
+  leave() {
+    this.leaving = true;
+    this.#room.leave();
+  }
+
+  close() {
+    clearInterval(this.#timer);
+    this.#aborter.abort();
+    this.#meter?.close();
+    this.#meter = null;
+  }
+
+  /** @param {RemoteParticipant} who */
+  #joined(who) {
+    this.emit("arrived", who);
+    this.emit("change", null);
+  }
+
+  /** @param {RemoteParticipant} who */
+  #left(who) {
+    if (this.lastSpeaker === who.id) this.lastSpeaker = null;
+    if (this.pinned?.startsWith(`${who.id}/`)) this.pinned = null;
+    this.emit("change", null);
+  }
+
+  /** @param {boolean} own @param {string} name @param {string} text */
+  #message(own, name, text) {
+    if (own || this.panel === "messages") return;
+    this.unread += 1;
+    this.emit("message", { name, text });
+  }
+
+  /** @param {boolean} muted @param {string | null} by */
+  #mutedByHost(muted, by) {
+    this.mutedBy = muted ? this.nameOf(by) : null;
+    this.emit("change", null);
+  }
+
+  /** Headphones put in are most often meant to be used. @param {MediaDeviceInfo[]} added */
+  #devicesAdded(added) {
+    const device = added.find(({ kind, deviceId }) => kind === "audioinput" && deviceId !== "default");
+    if (!device?.label) return;
+    const use = () => void this.#attempt(this.media.microphone.start({ deviceId: device.deviceId }));
+    const text = t("device.added", { label: device.label });
+    this.toast(text, "headphones", { label: t("device.use"), run: use });
+  }
+
+  /** Somebody who talks into a muted microphone should be told. */
+  #listen() {
+    const { microphone } = this.media;
+    const track = microphone.track;
+    if (!track || !microphone.muted || !canMeter()) {
+      this.#meter?.close();
+      this.#meter = null;
+      this.#loud = 0;
+      if (this.speakingMuted) this.#speaks(false);
+      return;
+    }
+    if (!this.#meter) {
+      // A disabled track gives silence; a clone has a switch of its own. Nothing of it leaves the page.
+      const ear = track.clone();
+      ear.enabled = true;
+      this.#meter = new LevelMeter(ear, { owned: true });
+    }
+    this.#loud = this.#meter.read() > SPEECH_LEVEL ? this.#loud + 1 : Math.max(0, this.#loud - 1);
+    if (this.#loud >= SPEECH_TICKS && !this.speakingMuted) this.#speaks(true);
+    if (this.#loud === 0 && this.speakingMuted) this.#speaks(false);
+  }
+
+  /** @param {boolean} speaks */
+  #speaks(speaks) {
+    this.speakingMuted = speaks;
+    this.emit("change", null);
+  }
+
+  /** @param {Promise<unknown>} action @returns {Promise<boolean>} */
+  async #attempt(action) {
+    try {
+      await action;
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    const text = error instanceof MediaError ? `${error.message} ${error.advice}` : String(error);
+    this.toast(text, "circle-alert");
+  }
+}
