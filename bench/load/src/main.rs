@@ -1,9 +1,14 @@
-//! Load generator of the bench: `bench-load MODE` reads one JSON object from standard input and prints one.
+//! Load generator of the bench: `bench-load MODE` reads one JSON object from standard input and prints
+//! one as its last line.
 //!
-//! `limit` is the bare loop that the server is measured against.
+//! `limit` is the bare loop that the server is measured against; `sink` counts what it sends and how long
+//! that took; `forward` is publishers and subscribers for a server.
 
 mod config;
+mod forward;
 mod limit;
+mod scenario;
+mod sink;
 mod sys;
 
 use std::io::Read;
@@ -14,7 +19,13 @@ fn run(mode: &str, input: &str) -> Result<String, Box<dyn std::error::Error>> {
         "limit" => Ok(serde_json::to_string(&limit::run(&serde_json::from_str(
             input,
         )?)?)?),
-        _ => Err(format!("unknown mode {mode}: use limit").into()),
+        "sink" => Ok(serde_json::to_string(&sink::run(&serde_json::from_str(
+            input,
+        )?)?)?),
+        "forward" => Ok(serde_json::to_string(&forward::run(
+            &serde_json::from_str(input)?,
+        )?)?),
+        _ => Err(format!("unknown mode {mode:?}: use limit, sink or forward").into()),
     }
 }
 
