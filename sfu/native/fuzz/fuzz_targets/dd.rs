@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../walks/dd.rs"]
+mod walk;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| walk::run(data));
