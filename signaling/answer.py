@@ -36,10 +36,6 @@ def write_answer(
 ) -> SessionDescription:
     """The typed answer: one section for each offered one, in order; the accepted ones bundled."""
     sections = [_accept(line, server, identities) if line.accepted else _reject(line) for line in lines]
-    first = next(section for section in sections if section.port != 0)
-    # Candidates once, on the section that carries the BUNDLE. All of them, so nothing trickles.
-    first.candidates = [write_candidate(candidate) for candidate in server.candidates]
-    first.end_of_candidates = True
     mids = tuple(section.mid for section in sections if section.port != 0 and section.mid is not None)
     return SessionDescription(
         origin=origin,
@@ -76,6 +72,10 @@ def _accept(line: Line, server: ServerParameters, identities: Mapping[str, SlotI
         ice_ufrag=server.ice.ufrag,
         ice_pwd=server.ice.pwd,
         ice_options=("ice2",),
+        # All of them, so nothing trickles; in every section, though the first of the BUNDLE would do:
+        # aiortc 1.16 takes those of the last section of a kind.
+        candidates=[write_candidate(candidate) for candidate in server.candidates],
+        end_of_candidates=True,
         fingerprints=list(server.fingerprints),
         setup=Setup.PASSIVE,
         mid=offered.mid,

@@ -40,6 +40,24 @@ async def test_aiortc_takes_the_answer_in_both_directions() -> None:
         await peer.close()
 
 
+async def test_aiortc_finds_our_candidates_when_it_offers_several_slots_of_a_kind() -> None:
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    try:
+        peer.addTransceiver(AudioStreamTrack(), direction="sendonly")
+        for kind in ("audio", "video", "audio", "video"):
+            peer.addTransceiver(kind, direction="recvonly")
+        await peer.setLocalDescription(await peer.createOffer())
+        answer = answered(peer.localDescription.sdp).answer
+        await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        transport = peer.getTransceivers()[0].sender.transport.transport
+        assert [one.ip for one in transport.getRemoteCandidates()] == [
+            "192.0.2.10",
+            "2001:db8::10",
+        ]
+    finally:
+        await peer.close()
+
+
 async def test_aiortc_takes_an_answer_with_a_rejected_data_channel() -> None:
     peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     try:
