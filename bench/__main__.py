@@ -1,0 +1,88 @@
+"""Command line: `python -m bench forward ...`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from typing import Any
+
+import click
+
+from bench.forward import Forward, Options
+from bench.machine import Missing
+from bench.processes import BenchError
+from bench.scenario import KEY_LENGTHS, Shape
+
+
+def _terminate(_signal: int, _frame: object) -> None:
+    # As for Ctrl-C: `with` blocks remove namespaces and end processes on the way out.
+    raise KeyboardInterrupt
+
+
+@click.group()
+def main() -> None:
+    """Measures the media core on this machine."""
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+@main.command()
+@click.option("--rooms", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--publishers", type=click.IntRange(1), help="In each room; each sends one camera.")
+@click.option("--subscribers", type=click.IntRange(1), help="In each room; each receives all cameras.")
+@click.option(
+    "--participants", type=click.IntRange(2), help="In each room; camera and microphone of all to all."
+)
+@click.option("--seconds", type=click.FloatRange(0.5), default=5, show_default=True, help="Each window.")
+@click.option("--profile", type=click.Choice(["equal", "browser"]), default="equal", show_default=True)
+@click.option(
+    "--srtp", type=click.Choice(list(KEY_LENGTHS)), default="SRTP_AEAD_AES_128_GCM", show_default=True
+)
+@click.option("--fps", type=click.IntRange(1, 2000), help="Frames per second of the cameras, instead of 30.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--latency/--no-latency", default=True, help="Run the phases on loopback too.")
+@click.option("--half-load/--no-half-load", default=True, help="Search for half load.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def forward(
+    *,
+    rooms: int,
+    publishers: int | None,
+    subscribers: int | None,
+    participants: int | None,
+    seconds: float,
+    profile: str,
+    srtp: str,
+    fps: int | None,
+    workers: int,
+    latency: bool,
+    half_load: bool,
+    as_json: bool,
+) -> None:
+    """CPU per packet forwarded, loss and latency."""
+    if (publishers is None) != (subscribers is None) or (participants is None) == (publishers is None):
+        raise click.UsageError("give --publishers and --subscribers, or --participants")
+    shape = Shape(rooms, publishers or 0, subscribers or 0, participants or 0, profile, srtp, fps)
+    options = Options(shape, seconds, workers, latency, half_load)
+    try:
+        report = Forward(options).run()
+    except (BenchError, Missing) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        sys.exit(130)
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        _print(report)
+
+
+def _print(report: dict[str, Any], indent: str = "") -> None:
+    for name, value in report.items():
+        if isinstance(value, dict) and value:
+            click.echo(f"{indent}{name}")
+            _print(value, indent + "  ")
+        else:
+            click.echo(f"{indent}{name:30} {value}")
+
+
+if __name__ == "__main__":
+    main()
