@@ -26,7 +26,7 @@ _HEADER = """\
 def jsdoc() -> str:
     """The whole file."""
     client, server = get_args(m.ClientMessage), get_args(m.ServerMessage)
-    schemas, defs = msgspec.json.schema_components((*client, *server), ref_template="{name}")
+    _, defs = msgspec.json.schema_components((*client, *server), ref_template="{name}")
     parts = [_HEADER.format(version=m.PROTOCOL)]
     parts += [
         _typedef(name, defs[name]) for name in sorted(defs, key=lambda name: _order(name, client, server))

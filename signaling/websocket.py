@@ -176,9 +176,12 @@ class _Connection:
                     self._out.put_nowait(effect)
                     # A peer that doesn't read holds the writer, and the close behind it, for ever.
                     grace = 2 * self._settings.close_timeout
+                    if self._timer is not None:
+                        self._timer.cancel()
                     self._timer = asyncio.get_running_loop().call_later(grace, self._abort)
                     if detach and self._seat is not None:
                         self._seat.lost(self)
+        self._arm()
 
     def _queue(self, text: str) -> None:
         self._out_bytes += len(text)
@@ -209,15 +212,21 @@ class _Connection:
             self._transport.abort()
 
     def _arm(self) -> None:
+        """Has the timer go off by when the session wants it; an earlier one sees to the rest."""
         due = self._session.next_timeout()
         if due is None:  # closed: the timer is now the one that aborts
             return
-        delay = max(0.0, due - self._clock.monotonic())
-        self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(0.0, due - self._clock.monotonic())
+        if self._timer is not None:
+            if not self._timer.cancelled() and loop.time() < self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._tick)
 
     def _tick(self) -> None:
+        self._timer = None
         self._perform(self._session.timeout(self._clock.monotonic()))
-        self._arm()
 
     async def _ask(self) -> None:
         while True:

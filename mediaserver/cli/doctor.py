@@ -176,9 +176,7 @@ async def _start_engine(config: EngineConfig) -> tuple[tuple[str, ...], int, boo
 
 def _reach(addresses: tuple[str, ...], settings: Settings) -> Iterator[Finding]:
     if not addresses:
-        yield Finding(
-            Level.ERROR, "no address to announce: set media.announced"
-        )
+        yield Finding(Level.ERROR, "no address to announce: set media.announced")
         return
     ips = [ipaddress.ip_address(text) for text in addresses]
     yield Finding(Level.OK, f"media addresses for browsers: {', '.join(addresses)}")

@@ -12,7 +12,7 @@ import av
 import numpy as np
 from aiohttp import ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient
-from aiortc import RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack, MediaStreamError, MediaStreamTrack, VideoStreamTrack
 
 # aioice leaves loopback out; here there is nothing else that every machine has.
@@ -70,7 +70,9 @@ class Received:
             while True:
                 frame = await self.track.recv()
                 self.frames += 1
-                values = frame.to_ndarray() if self.track.kind == "audio" else frame.to_ndarray(format="rgb24")
+                values = (
+                    frame.to_ndarray() if self.track.kind == "audio" else frame.to_ndarray(format="rgb24")
+                )
                 if self.track.kind == "audio":
                     mono = values.reshape(-1)[:: len(frame.layout.channels)].astype(float)
                     self.level = float(np.sqrt(np.mean(mono**2)))
@@ -83,6 +85,16 @@ class Received:
 
     def stop(self) -> None:
         self._task.cancel()
+
+
+def everywhere(answer: str) -> str:
+    """The answer with its candidates in every section: aiortc 1.16 takes those of the last section of a
+    transport, where RFC 9143 has them in the first.
+    """
+    head, *sections = answer.split("m=")
+    candidates = [line for line in sections[0].splitlines() if line.startswith("a=candidate:")]
+    lines = "".join(f"{line}\r\n" for line in [*candidates, "a=end-of-candidates"])
+    return "m=".join([head, sections[0], *(section + lines for section in sections[1:])])
 
 
 class Peer:
@@ -101,7 +113,6 @@ class Peer:
         self.close_code: int | None = None
         self.received: dict[str, Received] = {}
         self.answers_pings = True
-        self._changed = asyncio.Condition()
         self.pc: RTCPeerConnection | None = None
 
     async def connect(self, **join: Any) -> dict[str, Any]:
@@ -122,9 +133,12 @@ class Peer:
         await self.ws.send_json({"type": type, "id": self._ids, **fields})
         return await asyncio.wait_for(future, 10)
 
-    async def publish(self, *, hertz: float = 440, level: int = 200, audio_slots: int = 3, video_slots: int = 3) -> None:
+    async def publish(
+        self, *, hertz: float = 440, level: int = 200, audio_slots: int = 3, video_slots: int = 3
+    ) -> None:
         """First offer: microphone, camera, slots."""
-        self.pc = RTCPeerConnection()
+        # Without max-bundle aiortc 1.16 forgets to move the second video section to the common transport.
+        self.pc = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
         self.pc.on("track", self._track)
         self.pc.addTransceiver(Tone(hertz), direction="sendonly")
         self.pc.addTransceiver(Picture(level), direction="sendonly")
@@ -148,7 +162,7 @@ class Peer:
         ]
         answer = await self.ask("offer", sdp=self.pc.localDescription.sdp, tracks=tracks)
         if answer["type"] == "answer":
-            await self.pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
+            await self.pc.setRemoteDescription(RTCSessionDescription(everywhere(answer["sdp"]), "answer"))
         return answer
 
     def _track(self, track: MediaStreamTrack) -> None:
@@ -173,7 +187,7 @@ class Peer:
     async def until(self, condition: Any, timeout: float = 10, what: str = "") -> None:
         """Waits for a condition over what was heard and received."""
         async with asyncio.timeout(timeout):
-            while not condition():
+            while not condition():  # noqa: ASYNC110 - over messages and frames alike
                 await asyncio.sleep(0.02)
 
     async def _read(self, ws: ClientWebSocketResponse) -> None:
