@@ -113,12 +113,13 @@ class Peer:
         self.close_code: int | None = None
         self.received: dict[str, Received] = {}
         self.answers_pings = True
+        self.headers: dict[str, str] = {}
         self.pc: RTCPeerConnection | None = None
 
     async def connect(self, **join: Any) -> dict[str, Any]:
         """Opens the websocket and joins."""
         self.ws: ClientWebSocketResponse = await self._client.ws_connect(
-            self._path, protocols=("mediaserver.v1",)
+            self._path, protocols=("mediaserver.v1",), headers=self.headers
         )
         self._reader = asyncio.create_task(self._read(self.ws))
         if self._token is not None and "resume" not in join:
