@@ -10,9 +10,11 @@ from typing import Any
 import click
 
 from bench.forward import Forward, Options
-from bench.machine import Missing
+from bench.machine import MissingError
 from bench.processes import BenchError
 from bench.scenario import KEY_LENGTHS, Shape
+
+DEFAULT_SRTP = "SRTP_AEAD_AES_128_GCM"
 
 
 def _terminate(_signal: int, _frame: object) -> None:
@@ -65,7 +67,7 @@ def forward(
     options = Options(shape, seconds, workers, latency, half_load)
     try:
         report = Forward(options).run()
-    except (BenchError, Missing) as error:
+    except (BenchError, MissingError) as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         sys.exit(130)

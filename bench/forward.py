@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from bench import machine
-from bench.machine import BlackHole, Missing
+from bench.machine import BlackHole, MissingError
 from bench.processes import ROOT, BenchError, Child, build_load_generator, server
 from bench.scenario import Scenario, Shape, build, limit_config, load_config
 
+ANY = "0.0.0.0"  # noqa: S104 - inside a namespace of its own
+LOOPBACK = "127.0.0.1"
 WARMUP = 1.0
 """Seconds from connection to the measured window."""
 HALF_LOAD_SECONDS = 4.0
@@ -82,7 +83,7 @@ class Forward:
         try:
             with BlackHole() as hole:
                 report |= self._cost(hole)
-        except Missing as missing:
+        except MissingError as missing:
             self.warnings.append(f"no black-hole device, so cost is of loopback: {missing}")
         if self.options.latency or not report:
             report |= self._latency(cost_too=not report)
@@ -192,8 +193,8 @@ class Forward:
         with server(prefix, core=self.server_core) as child:
             started = child.ask(
                 do="start",
-                host="0.0.0.0" if prefix else "127.0.0.1",
-                workers=self.options.workers,  # noqa: S104
+                host=ANY if prefix else LOOPBACK,
+                workers=self.options.workers,
             )
             self._port, self._rss = started["port"], started["rss"]
             yield child, started["port"]
@@ -267,8 +268,3 @@ def _expect(load: Child, event: str) -> None:
 
 def _latency_us(values: dict[str, Any]) -> dict[str, Any]:
     return {name: round(value, 1) for name, value in values.items()}
-
-
-def binary_path() -> Path:
-    """The load generator, built."""
-    return build_load_generator()

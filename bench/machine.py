@@ -15,7 +15,7 @@ NETWORK = "198.18.0.1/15"
 """Addresses for benchmarks (RFC 2544)."""
 
 
-class Missing(Exception):
+class MissingError(Exception):
     """Something the machine lacks; the message says what."""
 
 
@@ -23,8 +23,8 @@ class BlackHole:
     """A network namespace whose default device, an ifb, drops everything it is sent.
 
     An ifb takes segmentation-offloaded messages whole, as a network card does, and without a redirect set up
-    it frees them at once: the sender pays for its own side of the stack and for nothing else. Loopback is up too,
-    for publishers. Removed on exit; the name carries the process id, so that a left-over can be told.
+    it frees them at once: the sender pays for its own side of the stack and for nothing else. Loopback is up
+    too, for publishers. Removed on exit; the name carries the process id, so that a left-over can be told.
     """
 
     def __init__(self) -> None:
@@ -33,9 +33,9 @@ class BlackHole:
 
     def __enter__(self) -> BlackHole:
         if os.geteuid() != 0:
-            raise Missing("making a network namespace needs root")
+            raise MissingError("making a network namespace needs root")
         if shutil.which("ip") is None:
-            raise Missing("the `ip` command (iproute2) is not installed")
+            raise MissingError("the `ip` command (iproute2) is not installed")
         self._ip("netns", "add", self.name)
         self._made = True
         try:
@@ -44,7 +44,7 @@ class BlackHole:
             self._inside("address", "add", NETWORK, "dev", "hole")
             self._inside("link", "set", "hole", "mtu", "1500", "up")
             self._inside("route", "replace", "default", "dev", "hole")
-        except Missing:
+        except MissingError:
             self.close()
             raise
         return self
@@ -77,7 +77,7 @@ class BlackHole:
     def _ip(self, *arguments: str) -> None:
         result = subprocess.run(["ip", *arguments], check=False, capture_output=True, text=True)
         if result.returncode:
-            raise Missing(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
+            raise MissingError(f"ip {' '.join(arguments)}: {result.stderr.strip()}")
 
 
 def cores() -> tuple[int | None, int | None]:

@@ -43,7 +43,7 @@ class Child:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=_pinning(core),  # noqa: PLW1509 - no thread runs here yet
+            preexec_fn=_pinning(core),
         )
 
     def __enter__(self) -> Child:

@@ -21,13 +21,22 @@ from aiortc.rtcrtpreceiver import RTCRtpReceiver
 from playwright.async_api import async_playwright
 
 FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-    " --disable-component-update --disable-sync --use-fake-ui-for-media-stream"
-    " --use-fake-device-for-media-stream=fps=30 --allow-loopback-in-peer-connection"
-).split()
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=30",
+    "--allow-loopback-in-peer-connection",
+)
 
 OFFER = """async (bitrate) => {
-  const stream = await navigator.mediaDevices.getUserMedia({video: {width: 1280, height: 720, frameRate: 30}});
+  const video = {width: 1280, height: 720, frameRate: 30};
+  const stream = await navigator.mediaDevices.getUserMedia({video});
   const pc = window.pc = new RTCPeerConnection();
   const track = stream.getVideoTracks()[0];
   track.contentHint = 'motion';
@@ -60,10 +69,10 @@ class Tap:
             self.packets.append((time.monotonic(), packet.timestamp, size, bytes(packet.payload[:16])))
             await original(receiver, packet, arrival_time_ms)
 
-        RTCRtpReceiver._handle_rtp_packet = handle
+        setattr(RTCRtpReceiver, "_handle_rtp_packet", handle)  # noqa: B010 - a method of another's class
 
         def restore() -> None:
-            RTCRtpReceiver._handle_rtp_packet = original
+            setattr(RTCRtpReceiver, "_handle_rtp_packet", original)  # noqa: B010
 
         return restore
 
@@ -123,7 +132,9 @@ async def record(camera: Path, seconds: float, bitrate: int) -> tuple[Tap, str, 
                 await asyncio.sleep(1)
                 if second > seconds * 2 / 3 and second % 4 == 0:
                     receiver = pc.getReceivers()[0]
-                    for ssrc in list(receiver._RTCRtpReceiver__active_ssrc):  # its RTX stream is among them
+                    for ssrc in list(
+                        vars(receiver)["_RTCRtpReceiver__active_ssrc"]
+                    ):  # its RTX stream is among them
                         await receiver._send_rtcp_pli(ssrc)
                 if second % 5 == 0:
                     print(second, await page.evaluate(STATS), flush=True)
@@ -148,7 +159,8 @@ def main() -> None:
     tap, version, stats = asyncio.run(record(arguments.camera, arguments.seconds, arguments.bitrate))
     lines = frames(tap.packets, tap.packets[-1][0] - tap.packets[0][0] - arguments.keep)
     head = [
-        f"# Chromium {version}, VP8 {stats[0]}x{stats[1]}, {stats[2]} frames/s, target {round(stats[3])} bit/s,",
+        f"# Chromium {version}, VP8 {stats[0]}x{stats[1]}, {stats[2]} frames/s, "
+        f"target {round(stats[3])} bit/s,",
         "# headless, file-fed camera, to aiortc over loopback; see bench/record.py.",
         "# timestamp step (90 kHz), key|delta, then offset_us:payload_bytes of each packet.",
     ]
