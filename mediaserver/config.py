@@ -254,5 +254,5 @@ def load(file: Path | None = None, flags: dict[str, Any] | None = None) -> Setti
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
         raise ConfigError("; ".join(lines)) from None
-    except (YAMLError, OSError, UnicodeError) as error:
+    except (YAMLError, OSError, TypeError, ValueError) as error:
         raise ConfigError(f"{file} can't be read ({type(error).__name__})") from None

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from mediaserver.identity.links import LinkExpiredError, Links, LinkUnknownError
 from mediaserver.model.grants import Person
+from signaling.http import Problem, problem_response
 from signaling.websocket import WebsocketDoor, allowed_origin
 
 COOKIE = "visit"
@@ -70,5 +71,5 @@ class LinkRoutes:
             raise web.HTTPUnauthorized(text="Open the link again.\n") from None
 
 
-def _problem(status: int, code: str, message: str) -> web.Response:
-    return web.json_response({"error": {"code": code, "message": message}}, status=status)
+def _problem(status: int, code: str, detail: str) -> web.Response:
+    return problem_response(Problem(status, code, detail))

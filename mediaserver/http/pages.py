@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from mediaserver.model.roles import HOSTS
 WEB = Path(__file__).resolve().parents[2] / "web"
 
 # What of the folder is for browsers. The rest is tools, tests and packages.
+_FOLDERS = ("sdk/src", "sdk/dist", "shared", "join", "console", "dashboard")
 _PUBLIC = re.compile(
-    r"(?:sdk/(?:src|dist)|shared|join|console|dashboard)/"
+    rf"(?:{'|'.join(_FOLDERS)})/"
     r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*"
     r"\.(?:js|mjs|css|svg|png|webp|ico|woff2|json|webmanifest|map|mp3|ogg|wav|txt)"
 )
@@ -29,6 +31,7 @@ class Pages:
         self._links = links
         self._clinic = clinic
         self._folder = folder
+        self._version = _fingerprint(folder)
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined
         )
@@ -43,22 +46,24 @@ class Pages:
 
     async def home(self, _: web.Request) -> web.Response:
         """Who has no link sees how to get one."""
-        return self._page("join", role=None)
+        return self._page("join", code="")
 
     async def join(self, request: web.Request) -> web.Response:
         """The page of a join link: the console for those who run the visit, else the patient's."""
+        code = request.match_info["code"]
         try:
-            role = self._links.resolve(request.match_info["code"]).role
+            host = self._links.resolve(code).role in HOSTS
         except LinkError:
-            role = None  # the page learns why when it opens the session, and says so in plain words
-        return self._page("console" if role in HOSTS else "join", role=role.value if role else None)
+            host = False  # the page learns why when it opens the session, and says so in plain words
+        return self._page("console" if host else "join", code=code)
 
     async def static(self, request: web.Request) -> web.StreamResponse:
         """A file of the web folder, by an explicit list of what is public."""
         path = request.match_info["path"]
         if _PUBLIC.fullmatch(path) is None or ".." in path:
             raise web.HTTPNotFound
-        return self._file(path)
+        response = self._file(path)
+        return _for_anyone(response) if path.startswith("sdk/") else response
 
     async def sdk(self, _: web.Request) -> web.StreamResponse:
         """The SDK, for our pages and for integrators' pages anywhere."""
@@ -67,17 +72,16 @@ class Pages:
             response: web.StreamResponse = self._file(built)
         else:
             response = web.Response(text=_SDK_SOURCE, content_type="text/javascript")
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-        response.headers["Access-Control-Allow-Origin"] = "*"
-        return response
+        return _for_anyone(response)
 
     async def favicon(self, _: web.Request) -> web.StreamResponse:
         """Browsers ask for it whatever the page says."""
-        return self._file("shared/favicon.svg")
+        return self._file("shared/icon.svg")
 
-    def _page(self, name: str, *, role: str | None) -> web.Response:
+    def _page(self, name: str, *, code: str) -> web.Response:
         template = self._templates.get_template(f"{name}/index.html")
-        return web.Response(text=template.render(clinic=self._clinic, role=role), content_type="text/html")
+        text = template.render(clinic_name=self._clinic, code=code, static_version=self._version)
+        return web.Response(text=text, content_type="text/html")
 
     def _file(self, path: str) -> web.FileResponse:
         file = self._folder / path
@@ -85,3 +89,23 @@ class Pages:
             raise web.HTTPNotFound
         # Revalidated each time: an update shows at once, and an unchanged file costs a 304.
         return web.FileResponse(file, headers={"Cache-Control": "no-cache"})
+
+
+def _for_anyone(response: web.StreamResponse) -> web.StreamResponse:
+    """The SDK is public: a page of another origin may load it as a module."""
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _fingerprint(folder: Path) -> str:
+    """Another word whenever a public file is another: what pages put behind `?v=`."""
+    digest = hashlib.sha256()
+    for part in _FOLDERS:
+        for path in sorted((folder / part).rglob("*")):
+            name = path.relative_to(folder).as_posix()
+            if _PUBLIC.fullmatch(name) is None:
+                continue
+            status = path.stat()
+            digest.update(f"{name} {status.st_mtime_ns} {status.st_size}\n".encode())
+    return digest.hexdigest()[:12]
