@@ -4,14 +4,18 @@
 
 A headless Chromium sends its (file-fed) 1280x720 camera as VP8 to aiortc over loopback. What arrives is
 written as text, one line per frame: its RTP timestamp step in 90 kHz ticks, `key` or `delta`, then
-`offset_us:payload_bytes` of each packet, the offset counted from the frame's first packet as it arrived.
+`offset_us:payload_bytes` of each packet, the offset counted from the frame's first packet by the kernel's
+own timestamps of the loopback device (a packet socket, so root is needed): Python would see them later and
+farther apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import time
+import socket
+import struct
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,10 +59,42 @@ STATS = """async () => { const r = [...(await pc.getStats()).values()].find(s =>
   return [r.frameWidth, r.frameHeight, r.framesPerSecond, r.targetBitrate]; }"""
 
 
-class Tap:
-    """Collects (arrival s, timestamp, payload) of a receiver's packets; keeps the decoder out of it."""
+SO_TIMESTAMPNS = 35
+PACKET_OUTGOING = 4
+ETHERNET, IPV4_UDP = 14, 28
+"""Bytes before the IP header on the loopback device, and of IPv4 and UDP headers."""
+
+
+class Sniffer(threading.Thread):
+    """Times of RTP packets as they leave the sender's socket: (SSRC, sequence) -> seconds."""
 
     def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.times: dict[tuple[int, int], float] = {}
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+        self._socket.bind(("lo", 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+
+    def run(self) -> None:
+        """Collects until the process ends."""
+        rtp = ETHERNET + IPV4_UDP
+        while True:
+            frame, control, _, address = self._socket.recvmsg(2048, 64)
+            if address[2] != PACKET_OUTGOING or len(frame) < rtp + 12 or not 128 <= frame[rtp] < 192:
+                continue
+            if not control:  # came before the option was set
+                continue
+            sequence, _, ssrc = struct.unpack_from("!HII", frame, rtp + 2)
+            seconds, nanos = struct.unpack("qq", control[0][2])
+            self.times.setdefault((ssrc, sequence), seconds + nanos / 1e9)
+
+
+class Tap:
+    """Collects (time of sending s, timestamp, payload size, its first bytes) of a receiver's packets."""
+
+    def __init__(self, sniffer: Sniffer) -> None:
+        self._sniffer = sniffer
         self.packets: list[tuple[float, int, int, bytes]] = []
 
     def install(self) -> Callable[[], None]:
@@ -66,7 +102,12 @@ class Tap:
 
         async def handle(receiver: RTCRtpReceiver, packet: Any, arrival_time_ms: int) -> None:
             size = len(packet.payload)
-            self.packets.append((time.monotonic(), packet.timestamp, size, bytes(packet.payload[:16])))
+            key = (packet.ssrc, packet.sequence_number)
+            # The sniffer's thread may be a moment behind; a packet it never saw is left out.
+            if key not in self._sniffer.times:
+                await asyncio.sleep(0.005)
+            if (at := self._sniffer.times.get(key)) is not None:
+                self.packets.append((at, packet.timestamp, size, bytes(packet.payload[:16])))
             await original(receiver, packet, arrival_time_ms)
 
         setattr(RTCRtpReceiver, "_handle_rtp_packet", handle)  # noqa: B010 - a method of another's class
@@ -111,7 +152,9 @@ def frames(packets: list[tuple[float, int, int, bytes]], skip: float) -> list[st
 
 async def record(camera: Path, seconds: float, bitrate: int) -> tuple[Tap, str, list[Any]]:
     """Lets Chromium send for `seconds`; returns what came, its version and its last stats."""
-    tap = Tap()
+    sniffer = Sniffer()
+    sniffer.start()
+    tap = Tap(sniffer)
     restore = tap.install()
     pc = RTCPeerConnection()
     try:

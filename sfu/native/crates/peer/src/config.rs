@@ -55,7 +55,7 @@ pub struct LayerConfig {
     pub rid: Option<String>,
     /// Its SSRC.
     pub ssrc: Ssrc,
-    /// SSRC of its retransmissions (RFC 4588); without one NACKs are not answered.
+    /// SSRC of its retransmissions (RFC 4588); without one a NACKed datagram is sent again as it was.
     pub rtx_ssrc: Option<Ssrc>,
     /// What it sends and when.
     pub profile: Profile,

@@ -13,6 +13,8 @@ use crate::stats::LayerStats;
 
 /// Packets kept for retransmission; at 270 packets a second nearly 4 s.
 const HISTORY: usize = 1024;
+/// The same for a stream without RTX, which is audio: over 2 s.
+const PLAIN_HISTORY: usize = 128;
 /// VP8 frame header of a keyframe (RFC 6386 section 9.1): tag, start code, 1280x720.
 const KEYFRAME_HEADER: [u8; 10] = [0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x00, 0x05, 0xd0, 0x02];
 /// Frame tag of an interframe: the P bit set.
@@ -57,6 +59,7 @@ struct Stored {
     marker: bool,
     timestamp: u32,
     sent: Time,
+    /// The payload, or the protected datagram of a stream without RTX.
     payload: Vec<u8>,
 }
 
@@ -90,7 +93,7 @@ impl Layer {
         let history = if config.rtx_ssrc.is_some() {
             HISTORY
         } else {
-            0
+            PLAIN_HISTORY
         };
         Layer {
             // RFC 3550 asks for random starts; below 2^15 the receiver's first guess of the rollover
@@ -203,11 +206,18 @@ impl Layer {
         let header_len = self.write_header(now, shared, wire, &fixed, false, out)?;
         let payload = out.get_mut(header_len..header_len + size)?;
         self.fill(now, shared, wire, payload, first)?;
-        self.store(now, &fixed, payload);
+        let rtx = self.config.rtx_ssrc.is_some();
+        if rtx {
+            self.store(now, &fixed, payload);
+        }
+        let end = header_len + size;
         let len = wire
             .srtp
-            .protect_indexed(out, header_len + size, header_len, self.index)
+            .protect_indexed(out, end, header_len, self.index)
             .ok()?;
+        if !rtx {
+            self.store(now, &fixed, &out[..len]);
+        }
         self.advance(first, last, size);
         Some(len)
     }
@@ -322,10 +332,8 @@ impl Layer {
     }
 
     fn store(&mut self, now: Time, fixed: &FixedHeader, payload: &[u8]) {
-        if self.history.is_empty() {
-            return;
-        }
-        let slot = &mut self.history[usize::from(fixed.sequence) % HISTORY];
+        let place = usize::from(fixed.sequence) % self.history.len();
+        let slot = &mut self.history[place];
         slot.sequence = Some(fixed.sequence);
         slot.marker = fixed.marker;
         slot.timestamp = fixed.timestamp;
@@ -337,11 +345,11 @@ impl Layer {
     /// Whether a NACKed packet can be sent again.
     pub(crate) fn has(&self, sequence: u16) -> bool {
         self.history
-            .get(usize::from(sequence) % HISTORY)
+            .get(usize::from(sequence) % self.history.len())
             .is_some_and(|stored| stored.sequence == Some(sequence))
     }
 
-    /// Writes a retransmission (RFC 4588 section 4); `None` when there is none to give.
+    /// Writes a retransmission (RFC 4588 section 4), or the same datagram again without RTX; `None` when there is none to give.
     pub(crate) fn write_repair(
         &mut self,
         now: Time,
@@ -353,7 +361,15 @@ impl Layer {
         if !self.has(sequence) {
             return None;
         }
-        let stored = &self.history[usize::from(sequence) % HISTORY];
+        let stored = &self.history[usize::from(sequence) % self.history.len()];
+        if self.config.rtx_ssrc.is_none() {
+            // The datagram as it was: sealing it again with other header extensions would use its
+            // index for a second message (RFC 7714 section 8.1).
+            out.get_mut(..stored.payload.len())?
+                .copy_from_slice(&stored.payload);
+            self.stats.retransmitted += 1;
+            return Some(stored.payload.len());
+        }
         let fixed = FixedHeader {
             marker: stored.marker,
             payload_type: shared.rtx_payload_type?,
