@@ -30,6 +30,8 @@ from pydantic_settings import (
 )
 from yaml import YAMLError
 
+from sfu import EngineConfig, Limits
+
 Seconds = float
 
 
@@ -100,6 +102,31 @@ class MediaSettings(_Section):
     # Announce loopback addresses too: for browsers on this very machine.
     announce_loopback: bool = False
     workers: int = Field(default=1, ge=1, le=64)
+    # Limits of the media core by the names of `sfu.Limits`; what is left out takes the core's default.
+    limits: dict[str, float] = {}
+
+    @field_validator("limits")
+    @classmethod
+    def _limits(cls, value: dict[str, float]) -> dict[str, float]:
+        names = sorted(Limits.__dataclass_fields__)
+        if not set(value) <= set(names):
+            raise ValueError(f"limits are {', '.join(names)}")
+        if any(limit < 0 for limit in value.values()):
+            raise ValueError("a limit is not negative")
+        return value
+
+    def engine_config(self) -> EngineConfig:
+        """The same for the media core."""
+        # The core's counts are whole numbers, its times are not; YAML and JSON don't tell them apart.
+        limits = {name: int(value) if value == int(value) else value for name, value in self.limits.items()}
+        return EngineConfig(
+            host=tuple(self.hosts),
+            port=self.port,
+            workers=self.workers,
+            announced=tuple(self.announced),
+            announce_loopback=self.announce_loopback,
+            limits=Limits(**limits),  # type: ignore[arg-type]
+        )
 
     @field_validator("listen")
     @classmethod

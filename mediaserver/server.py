@@ -18,7 +18,7 @@ from mediaserver.config import Settings, parse_listen
 from mediaserver.http.tls import TlsFiles
 from mediaserver.identity.files import private_folder
 from mediaserver.model.clock import SystemClock
-from sfu import DtlsCertificate, Engine, EngineConfig
+from sfu import DtlsCertificate, Engine
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Server:
         private_folder(settings.data)
         identity = identify(settings, self._clock, create=True)
         certificate = DtlsCertificate.load_or_create(settings.data)
-        engine = await Engine.start(_engine_config(settings), certificate=certificate)
+        engine = await Engine.start(settings.media.engine_config(), certificate=certificate)
         try:
             self.house = assemble(settings, engine, identity, self._clock)
             if settings.http.tls is not None:
@@ -161,17 +161,6 @@ def _bind(host: str, port: int) -> socket.socket:
         sock.close()
         raise
     return sock
-
-
-def _engine_config(settings: Settings) -> EngineConfig:
-    media = settings.media
-    return EngineConfig(
-        host=tuple(media.hosts),
-        port=media.port,
-        workers=media.workers,
-        announced=tuple(media.announced),
-        announce_loopback=media.announce_loopback,
-    )
 
 
 def _host(address: str) -> str:

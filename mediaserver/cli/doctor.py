@@ -96,7 +96,7 @@ def _http(settings: Settings) -> Iterator[Finding]:
         try:
             for sock in listen([text]):
                 sock.close()
-            yield Finding(Level.OK, f"TCP {text} is free")
+            yield Finding(Level.OK, f"TCP {text}: free")
         except OSError as error:
             what = error.strerror or type(error).__name__
             yield Finding(
@@ -139,21 +139,14 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
 
 def _media(settings: Settings) -> Iterator[Finding]:
     media = settings.media
-    config = EngineConfig(
-        host=tuple(media.hosts),
-        port=media.port,
-        workers=media.workers,
-        announced=tuple(media.announced),
-        announce_loopback=media.announce_loopback,
-    )
     try:
-        engine_facts = asyncio.run(_start_engine(config))
+        engine_facts = asyncio.run(_start_engine(media.engine_config()))
     except (OSError, ValueError) as error:
         ports = f"{media.port}..{media.port + media.workers - 1}" if media.workers > 1 else str(media.port)
         yield Finding(Level.ERROR, f"UDP {ports}: {_reason(error)}; is the server running already?")
         return
     addresses, buffer, offload = engine_facts
-    yield Finding(Level.OK, f"UDP {', '.join(media.listen)} is free, {media.workers} worker(s)")
+    yield Finding(Level.OK, f"UDP {', '.join(media.listen)}: free, {media.workers} worker(s)")
     if buffer < _MIN_BUFFER:
         yield Finding(
             Level.HINT,

@@ -87,16 +87,6 @@ class Received:
         self._task.cancel()
 
 
-def everywhere(answer: str) -> str:
-    """The answer with its candidates in every section: aiortc 1.16 takes those of the last section of a
-    transport, where RFC 9143 has them in the first.
-    """
-    head, *sections = answer.split("m=")
-    candidates = [line for line in sections[0].splitlines() if line.startswith("a=candidate:")]
-    lines = "".join(f"{line}\r\n" for line in [*candidates, "a=end-of-candidates"])
-    return "m=".join([head, sections[0], *(section + lines for section in sections[1:])])
-
-
 class Peer:
     """Someone with a token (or a cookie, then `path` is the link's websocket)."""
 
@@ -163,7 +153,7 @@ class Peer:
         ]
         answer = await self.ask("offer", sdp=self.pc.localDescription.sdp, tracks=tracks)
         if answer["type"] == "answer":
-            await self.pc.setRemoteDescription(RTCSessionDescription(everywhere(answer["sdp"]), "answer"))
+            await self.pc.setRemoteDescription(RTCSessionDescription(answer["sdp"], "answer"))
         return answer
 
     def _track(self, track: MediaStreamTrack) -> None:
