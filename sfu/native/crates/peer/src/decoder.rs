@@ -63,6 +63,11 @@ impl Decoder {
         }
     }
 
+    /// Nothing can be decoded before a keyframe comes.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.next.is_none()
+    }
+
     /// A packet will never come. Whether a keyframe has to be asked for.
     pub(crate) fn give_up(&mut self, now: Time, sequence: u64) -> bool {
         if self.next.is_none_or(|next| sequence < next) {

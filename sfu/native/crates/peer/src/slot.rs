@@ -17,6 +17,9 @@ use crate::stats::SlotStats;
 /// Least time between two keyframe requests of one slot.
 const KEYFRAME_INTERVAL: Duration = Duration::from_millis(1_000);
 
+/// A decoder without a keyframe waits this long before it asks (libwebrtc, max_wait_for_keyframe).
+const KEYFRAME_PATIENCE: Duration = Duration::from_millis(200);
+
 /// A slot at work.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -29,6 +32,8 @@ pub(crate) struct Slot {
     probe_lost_before: u64,
     keyframe_asked: Option<Time>,
     wants_keyframe: bool,
+    /// Packets come since then, but no frame can be decoded.
+    waits_since: Option<Time>,
     stats: SlotStats,
 }
 
@@ -42,6 +47,7 @@ impl Slot {
             probe_lost_before: 0,
             keyframe_asked: None,
             wants_keyframe: false,
+            waits_since: None,
             stats: SlotStats {
                 ssrc: config.ssrc,
                 ..SlotStats::default()
@@ -104,6 +110,11 @@ impl Slot {
             }
         };
         self.decoder.insert(now, extended, piece);
+        if self.decoder.is_waiting() {
+            self.waits_since.get_or_insert(now);
+        } else {
+            self.waits_since = None;
+        }
     }
 
     fn measure(&mut self, now: Time, probe: &Probe, repair: bool) {
@@ -130,14 +141,23 @@ impl Slot {
     }
 
     pub(crate) fn next_timeout(&self, rtt: Option<Duration>) -> Option<Time> {
-        let keyframe = self.wants_keyframe.then(|| self.keyframe_due());
+        let keyframe = self.keyframe_due();
         let loss = self.loss.next_timeout(rtt);
         keyframe.into_iter().chain(loss).min()
     }
 
-    fn keyframe_due(&self) -> Time {
-        self.keyframe_asked
-            .map_or(Time::ZERO, |asked| asked + KEYFRAME_INTERVAL)
+    /// When to ask for a keyframe, if one is wanted.
+    fn keyframe_due(&self) -> Option<Time> {
+        let waited = self.waits_since.map(|since| since + KEYFRAME_PATIENCE);
+        let wanted = if self.wants_keyframe {
+            Some(Time::ZERO)
+        } else {
+            waited
+        };
+        let allowed = self
+            .keyframe_asked
+            .map_or(Time::ZERO, |asked| asked + KEYFRAME_INTERVAL);
+        wanted.map(|wanted| wanted.max(allowed))
     }
 
     /// Sequence numbers to ask for now are appended to `ask`; returns whether to ask for a keyframe.
@@ -150,7 +170,7 @@ impl Slot {
             let needed = self.decoder.give_up(now, sequence);
             self.wants_keyframe |= needed && self.config.kind == Kind::Video;
         }
-        if !self.wants_keyframe || now < self.keyframe_due() {
+        if self.keyframe_due().is_none_or(|due| now < due) {
             return false;
         }
         self.wants_keyframe = false;
