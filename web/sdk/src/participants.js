@@ -1,7 +1,5 @@
 /** The others in the room, and their tracks. */
 
-import { toMillis } from "./protocol.js";
-
 /** @import {Kind, ParticipantInfo, Quality, SlotInfo, Source} from "./protocol.js" */
 /** @import {Assignment} from "./slots.js" */
 /** @import {Level} from "./quality.js" */
@@ -48,7 +46,7 @@ export class RemoteParticipant {
     this.name = info.name;
     this.role = info.role;
     this.admin = info.admin ?? false;
-    this.joinedAt = toMillis(info.joined_at);
+    this.joinedAt = info.joined_at;
     this.hand = false;
     /** @type {"present" | "reconnecting"} */
     this.state = "present";

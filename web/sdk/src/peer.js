@@ -51,7 +51,11 @@ export class MediaPeer extends Emitter {
     this.#options = options;
     this.#pc = new RTCPeerConnection({
       bundlePolicy: "max-bundle",
-      iceServers: options.iceServers.map((server) => ({ ...server })),
+      iceServers: options.iceServers.map(({ urls, username, credential }) => ({
+        urls,
+        username: username ?? undefined,
+        credential: credential ?? undefined,
+      })),
     });
     this.#pc.onconnectionstatechange = () => this.emit("state", this.#pc.connectionState);
     this.#addSender("microphone");

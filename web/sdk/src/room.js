@@ -9,7 +9,7 @@ import { LocalMedia } from "./local-media.js";
 import { Monitor } from "./monitor.js";
 import { Roster } from "./participants.js";
 import { MediaPeer } from "./peer.js";
-import { rtcUrl, toMillis } from "./protocol.js";
+import { rtcUrl } from "./protocol.js";
 import { judgeStreams } from "./quality.js";
 import { SlotMap } from "./slots.js";
 import { SignalSocket } from "./socket.js";
@@ -213,7 +213,7 @@ export class Room extends Emitter {
     this.me = welcome.you;
     this.name = welcome.room.name;
     this.locked = welcome.room.locked;
-    this.openedAt = toMillis(welcome.room.opened_at);
+    this.openedAt = welcome.room.opened_at;
     this.messages = welcome.chat.map((message) => this.#message(message));
     const { joined, left } = this.#roster.replace(
       welcome.participants.filter(({ id }) => id !== welcome.you.id),
@@ -399,8 +399,7 @@ export class Room extends Emitter {
 
   /** @param {ChatMessage} message @returns {Message} */
   #message({ id, from, name, text, at }) {
-    const when = toMillis(at) ?? Date.now();
-    return { id: String(id ?? `${from} ${when}`), from, name, text, at: when, own: from === this.me?.id };
+    return { id: String(id), from, name, text, at, own: from === this.me?.id };
   }
 
   /** @param {import("./protocol.js").SlotInfo[]} slots */
