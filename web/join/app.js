@@ -11,7 +11,7 @@ import { wakeSound } from "../shared/chime.js";
 import { t } from "../shared/messages.js";
 import { guardUnload, Title, WakeLock } from "../shared/page.js";
 import { askView, loadingView, ReadyView } from "./check.js";
-import { endedView, failedView } from "./ends.js";
+import { endedView, failedView, homeView } from "./ends.js";
 import { PatientCall } from "./patient-call.js";
 
 /** @import {Room} from "../sdk/src/room.js" */
@@ -51,6 +51,11 @@ export class JoinApp {
 
   get media() {
     return this.#services.media;
+  }
+
+  /** The page without a link: how to get one. */
+  showHome() {
+    this.show(homeView(this));
   }
 
   /** Opens the link. @returns {Promise<void>} */

@@ -27,7 +27,7 @@ const FINAL = new Set(["link_expired", "unsupported", "room_closed", "not_allowe
  * @param {string} iconName
  * @param {string} title
  * @param {string} text
- * @param {"good" | "warn" | "bad"} tone
+ * @param {"good" | "warn" | ""} tone
  */
 function hero(iconName, title, text, tone) {
   return h(
@@ -37,6 +37,12 @@ function hero(iconName, title, text, tone) {
     h("h1", { tabIndex: -1 }, title),
     h("p", null, text),
   );
+}
+
+/** @param {JoinApp} app */
+export function homeView(app) {
+  const el = frame(app, {}, hero("link-2-off", t("home.title"), t("home.text"), ""));
+  return { el, close: () => {} };
 }
 
 /** @param {JoinApp} app @param {MediaError} error @param {() => void} retry */

@@ -20,6 +20,10 @@ const en = {
   "title.arrived": "{name} is here",
   "title.message": "New message",
 
+  "home.title": "Open your link",
+  "home.text":
+    "A visit starts from the link that your clinic sent you. Open it in this browser. If you can’t find it, call the clinic.",
+
   "join.loading": "Opening your visit",
   "join.hello": "Hello {name}",
   "join.purpose": "Let’s check your camera and sound, then you can join.",

@@ -34,6 +34,11 @@ const BY_STATUS = new Map([
   [423, () => new RoomLocked()],
 ]);
 
+/** @param {string} path  /j/CODE @returns {string | null}  null: the page was opened without a link */
+export function codeOf(path) {
+  return /^\/j\/([\w-]+)\/?$/.exec(path)?.[1] ?? null;
+}
+
 /**
  * @param {string} code  of the join link
  * @returns {Services}
@@ -64,6 +69,6 @@ async function openLink(link) {
 /** @param {Response} response @returns {Promise<MediaError | null>} */
 async function refusal(response) {
   const body = await response.json().catch(() => null);
-  if (body?.code === "room_closed") return new RoomClosed();
+  if (body?.error?.code === "room_closed") return new RoomClosed();
   return BY_STATUS.get(response.status)?.() ?? null;
 }
