@@ -46,6 +46,7 @@ class RoomBody(msgspec.Struct, frozen=True):
     opened_at: Millis
     participants: int
     max_participants: int
+    metadata: dict[str, str]
 
 
 class RoomList(msgspec.Struct, frozen=True):
@@ -152,6 +153,7 @@ def room_body(info: RoomInfo) -> RoomBody:
         opened_at=info.opened_at,
         participants=info.participants,
         max_participants=info.max_participants,
+        metadata=dict(info.metadata.reveal()),
     )
 
 

@@ -5,6 +5,7 @@ Times are milliseconds since 1970 (UTC), as browsers have them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,6 +99,7 @@ class RoomInfo:
     opened_at: int
     participants: int
     max_participants: int
+    metadata: Pii[Mapping[str, str]] = Pii({})  # noqa: RUF009 - never changed
 
 
 @dataclass(frozen=True, slots=True)

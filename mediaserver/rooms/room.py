@@ -67,6 +67,7 @@ class Room:
         self.people: dict[ParticipantId, Participant] = {}
         self.speaker: ParticipantId | None = None
         self.closed = False
+        self.metadata: dict[str, str] = {}
         self._router = router
         self._fingerprints = fingerprints
         self._defaults = defaults
@@ -201,6 +202,7 @@ class Room:
             opened_at=self._opened_at,
             participants=len(self.visit),
             max_participants=self.visit.limits.participants,
+            metadata=Pii(self.metadata),
         )
 
     def snapshot(self, viewer: Participant) -> ev.RoomSnapshot:

@@ -86,6 +86,7 @@ class Rooms:
         """Opens a room, or sets limits of one that is open."""
         opened = await self._open(room)
         opened.limit(participants=settings.max_participants, empty=settings.empty_timeout)
+        opened.metadata.update(settings.metadata)
         return opened.info()
 
     def list(self) -> Sequence[RoomInfo]:

@@ -96,10 +96,10 @@ async def test_metrics_want_this_machine_or_a_token(tmp_path: Path) -> None:
 
 async def test_rest_asks_the_same_rooms(server: Running) -> None:
     headers = {"Authorization": f"Bearer {server.token('o', rooms=True)}"}
-    made = await server.client.post(
-        "/api/v1/rooms", json={"name": "r", "max_participants": 3}, headers=headers
-    )
+    body = {"name": "r", "max_participants": 3, "metadata": {"clinic": "north"}}
+    made = await server.client.post("/api/v1/rooms", json=body, headers=headers)
     assert made.status == 201
+    assert (await made.json())["metadata"] == {"clinic": "north"}
     listed = await (await server.client.get("/api/v1/rooms", headers=headers)).json()
     assert [(room["name"], room["max_participants"]) for room in listed["rooms"]] == [("r", 3)]
     assert (await server.client.delete("/api/v1/rooms/r", headers=headers)).status == 204

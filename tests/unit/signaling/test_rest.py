@@ -48,6 +48,7 @@ async def test_a_room_from_creation_to_its_end(client: Client, directory: FakeDi
         "opened_at": 1,
         "participants": 0,
         "max_participants": 4,
+        "metadata": {},  # the fake keeps none
     }
     assert directory.settings[0].empty_timeout == 60
     assert directory.settings[0].metadata == {"clinic": "north"}
