@@ -60,9 +60,9 @@ STATS = """async () => { const r = [...(await pc.getStats()).values()].find(s =>
 
 
 SO_TIMESTAMPNS = 35
-PACKET_OUTGOING = 4
-ETHERNET, IPV4_UDP = 14, 28
-"""Bytes before the IP header on the loopback device, and of IPv4 and UDP headers."""
+ETH_P_ALL = 3
+HEADERS = {b"\x08\x00": 14 + 28, b"\x86\xdd": 14 + 48}
+"""Bytes of Ethernet, IP and UDP headers by EtherType."""
 
 
 class Sniffer(threading.Thread):
@@ -71,17 +71,17 @@ class Sniffer(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.times: dict[tuple[int, int], float] = {}
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.bind(("lo", 0))
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
 
     def run(self) -> None:
         """Collects until the process ends."""
-        rtp = ETHERNET + IPV4_UDP
         while True:
-            frame, control, _, address = self._socket.recvmsg(2048, 64)
-            if address[2] != PACKET_OUTGOING or len(frame) < rtp + 12 or not 128 <= frame[rtp] < 192:
+            frame, control, _, _ = self._socket.recvmsg(2048, 64)
+            rtp = HEADERS.get(frame[12:14], len(frame))
+            if len(frame) < rtp + 12 or not 128 <= frame[rtp] < 192:
                 continue
             if not control:  # came before the option was set
                 continue
@@ -150,6 +150,19 @@ def frames(packets: list[tuple[float, int, int, bytes]], skip: float) -> list[st
     return lines
 
 
+def starting_at(sdp: str, bitrate: int) -> str:
+    """The answer with a start bitrate, and without REMB: aiortc's would follow how busy Python is."""
+    lines = []
+    for line in sdp.splitlines():
+        if line.startswith("a=rtcp-fb:") and "goog-remb" in line:
+            continue
+        lines.append(line)
+        if line.startswith("a=rtpmap:") and "VP8/" in line:
+            payload_type = line.removeprefix("a=rtpmap:").split()[0]
+            lines.append(f"a=fmtp:{payload_type} x-google-start-bitrate={bitrate // 1000}")
+    return "\r\n".join(lines) + "\r\n"
+
+
 async def record(camera: Path, seconds: float, bitrate: int) -> tuple[Tap, str, list[Any]]:
     """Lets Chromium send for `seconds`; returns what came, its version and its last stats."""
     sniffer = Sniffer()
@@ -169,7 +182,7 @@ async def record(camera: Path, seconds: float, bitrate: int) -> tuple[Tap, str, 
             sdp = await page.evaluate(OFFER, bitrate)
             await pc.setRemoteDescription(RTCSessionDescription(sdp=sdp, type="offer"))
             await pc.setLocalDescription(await pc.createAnswer())
-            answer = pc.localDescription.sdp
+            answer = starting_at(pc.localDescription.sdp, bitrate)
             await page.evaluate("async sdp => await pc.setRemoteDescription({type: 'answer', sdp})", answer)
             for second in range(int(seconds)):
                 await asyncio.sleep(1)

@@ -58,9 +58,37 @@ impl Decoder {
             self.next = self.next.map(|next| next + 1);
             self.decode(now, piece);
         }
+        self.skip_to_keyframe(now);
         while self.pending.len() > PENDING {
             self.pending.pop_first();
         }
+    }
+
+    /// A whole keyframe behind a gap is decoded at once: nothing it needs is missing, and what would
+    /// fill the gap is older than what it shows (libwebrtc's frame buffer does the same).
+    fn skip_to_keyframe(&mut self, now: Time) {
+        let Some(next) = self.next else { return };
+        let starts = self
+            .pending
+            .iter()
+            .filter(|(_, piece)| piece.start && piece.keyframe);
+        let whole = starts
+            .map(|(&first, _)| first)
+            .find(|&first| self.is_whole(first));
+        if let Some(first) = whole.filter(|&first| first > next) {
+            self.give_up(now, first - 1);
+        }
+    }
+
+    fn is_whole(&self, first: u64) -> bool {
+        let mut expected = first;
+        for (&sequence, piece) in self.pending.range(first..) {
+            if sequence != expected || piece.end {
+                return sequence == expected;
+            }
+            expected += 1;
+        }
+        false
     }
 
     /// Nothing can be decoded before a keyframe comes.
@@ -168,7 +196,7 @@ mod tests {
     #[test]
     fn a_lost_packet_costs_all_until_the_next_keyframe() {
         let mut decoder = Decoder::default();
-        for sequence in 0..20 {
+        for sequence in 0..13 {
             if sequence != 7 {
                 decoder.insert(
                     at(sequence),
@@ -178,7 +206,14 @@ mod tests {
             }
         }
         assert_eq!(decoder.decoded.frames, 3);
-        assert!(!decoder.give_up(at(20), 7), "a keyframe is already here");
+        decoder.insert(at(13), 13, packet(13, false));
+        assert_eq!(
+            decoder.decoded.frames, 4,
+            "a whole keyframe is not kept waiting"
+        );
+        for sequence in 14..20 {
+            decoder.insert(at(sequence), sequence, packet(sequence, false));
+        }
         assert_eq!((decoder.decoded.frames, decoder.decoded.keyframes), (7, 2));
         assert_eq!(decoder.decoded.undecodable, 3);
         assert!(!decoder.give_up(at(20), 3), "long decoded");

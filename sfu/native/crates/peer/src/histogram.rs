@@ -7,7 +7,7 @@ const SUB_BITS: u32 = 5;
 const BUCKETS: usize = (64 - SUB_BITS as usize + 1) << SUB_BITS;
 
 /// A log-linear histogram of nanoseconds.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Histogram {
     counts: Vec<u64>,
     total: u64,
@@ -21,6 +21,18 @@ impl Default for Histogram {
             total: 0,
             max: 0,
         }
+    }
+}
+
+impl std::fmt::Debug for Histogram {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (p50, p99) = (self.quantile(0.5), self.quantile(0.99));
+        write!(
+            f,
+            "{} values, p50 {p50:?}, p99 {p99:?}, max {:?}",
+            self.total,
+            self.max()
+        )
     }
 }
 
