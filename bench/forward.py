@@ -112,8 +112,12 @@ class Forward:
         with self._server(hole.prefix) as (child, _):
             window = self._measure(child, scenario, hole.prefix, self.options.seconds, adopted=True)
         limit = self._limit(scenario, hole.prefix, self.options.seconds)
+        flat_out = self._limit(scenario, hole.prefix, self.options.seconds, flat_out=True)
         self._check(window)
-        return self._cost_report(window, limit) | {"cost_measured_into": "ifb"}
+        return self._cost_report(window, limit) | {
+            "limit_flat_out_us_per_packet": round(flat_out["cpu_us_per_packet"], 3),
+            "cost_measured_into": "ifb",
+        }
 
     def _cost_report(self, window: Window, limit: dict[str, Any]) -> dict[str, Any]:
         cost, bound = window.cpu_us_per_packet, limit["cpu_us_per_packet"]
@@ -233,9 +237,18 @@ class Forward:
         )
 
     def _limit(
-        self, scenario: Scenario, prefix: Sequence[str], seconds: float, ports: Sequence[int] | None = None
+        self,
+        scenario: Scenario,
+        prefix: Sequence[str],
+        seconds: float,
+        ports: Sequence[int] | None = None,
+        *,
+        flat_out: bool = False,
     ) -> dict[str, Any]:
+        """The bare loop at the pace of the streams, so that it wakes as often as the server and finds caches
+        as cold; or flat out, with neither."""
         config = limit_config(scenario, core=self.server_core, seconds=seconds, ports=ports)
+        config["flat_out"] = flat_out
         with Child([*prefix, str(self.binary), "limit"], core=self.server_core) as child:
             child.send(config, last=True)
             return child.receive()

@@ -81,12 +81,10 @@ impl Decoder {
     }
 
     fn is_whole(&self, first: u64) -> bool {
-        let mut expected = first;
-        for (&sequence, piece) in self.pending.range(first..) {
+        for (expected, (&sequence, piece)) in (first..).zip(self.pending.range(first..)) {
             if sequence != expected || piece.end {
                 return sequence == expected;
             }
-            expected += 1;
         }
         false
     }
