@@ -7,6 +7,7 @@ import { CallSession } from "../shared/call-session.js";
 import { wakeSound } from "../shared/chime.js";
 import { t } from "../shared/messages.js";
 import { guardUnload, Title, WakeLock } from "../shared/page.js";
+import { SpeakerChoice } from "../shared/speaker.js";
 import { ConsoleCall } from "./console-call.js";
 import { LobbyView } from "./lobby.js";
 
@@ -26,6 +27,7 @@ export class ConsoleApp {
   #inCall = false;
   #wakeLock = new WakeLock();
   title = new Title();
+  speaker = new SpeakerChoice();
 
   /** @param {HTMLElement} root @param {{clinic: string, services: Services}} options */
   constructor(root, { clinic, services }) {

@@ -35,7 +35,11 @@ export class ConsoleCall {
   /** @param {ConsoleApp} app @param {CallSession} call */
   constructor(app, call) {
     this.#call = call;
-    this.#frame = new CallFrame(call, { emptyText: "stage.empty.clinician", title: app.title });
+    this.#frame = new CallFrame(call, {
+      emptyText: "stage.empty.clinician",
+      title: app.title,
+      speaker: app.speaker,
+    });
     this.#side = new Side(app, call, { lock: () => this.#lock(), end: () => void this.#end() });
     this.#panels = new Panels(call, [
       { id: "people", label: t("people.title"), icon: "users", make: () => new People(call) },

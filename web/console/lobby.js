@@ -21,7 +21,7 @@ export class LobbyView {
   /** @param {ConsoleApp} app @param {{error?: MediaError | null, ended?: boolean, retry?: (() => void) | null}} options */
   constructor(app, { error = null, ended = false, retry = null }) {
     this.#app = app;
-    this.#fields = new DeviceFields(app.media, { speaker: "", useSpeaker: () => {} });
+    this.#fields = new DeviceFields(app.media, app.speaker);
     const again = error !== null || ended;
     const label = error ? t("app.retry") : ended ? t("ended.rejoin") : t("join.button");
     const go = again ? retry : () => void app.enter();

@@ -10,6 +10,7 @@ import { CallSession } from "../shared/call-session.js";
 import { wakeSound } from "../shared/chime.js";
 import { t } from "../shared/messages.js";
 import { guardUnload, Title, WakeLock } from "../shared/page.js";
+import { SpeakerChoice } from "../shared/speaker.js";
 import { askView, loadingView, ReadyView } from "./check.js";
 import { endedView, failedView, homeView } from "./ends.js";
 import { PatientCall } from "./patient-call.js";
@@ -31,6 +32,7 @@ export class JoinApp {
   #view = null;
   #inCall = false;
   title = new Title();
+  speaker = new SpeakerChoice();
   #wakeLock = new WakeLock();
 
   /** @param {HTMLElement} root @param {{clinic: string, services: Services}} options */

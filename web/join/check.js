@@ -73,7 +73,6 @@ export class ReadyView {
   #help = h("div", { class: "col" });
   #fields;
   #stop;
-  #speaker = "";
   #joining = false;
   #helped = "";
 
@@ -98,22 +97,7 @@ export class ReadyView {
     this.#level = new LevelBar(media.microphone);
     this.#level.onHeard = () => this.update();
     this.#join = button({ label: t("join.button"), class: "primary big", onclick: () => this.#enter() });
-    this.#fields = new DeviceFields(
-      media,
-      {
-        get speaker() {
-          return speaker.get();
-        },
-        useSpeaker: (id) => speaker.set(id),
-      },
-      { level: false },
-    );
-    const speaker = {
-      get: () => this.#speaker,
-      set: (/** @type {string} */ id) => {
-        this.#speaker = id;
-      },
-    };
+    this.#fields = new DeviceFields(media, app.speaker, { level: false });
     this.el = this.#build();
     this.#stop = media.on("change", () => this.update());
     this.update();

@@ -28,7 +28,11 @@ export class PatientCall {
   constructor(app, call) {
     this.#app = app;
     this.#call = call;
-    this.#frame = new CallFrame(call, { emptyText: "stage.empty.patient", title: app.title });
+    this.#frame = new CallFrame(call, {
+      emptyText: "stage.empty.patient",
+      title: app.title,
+      speaker: app.speaker,
+    });
     this.#chat = new Chat(call);
     const { microphone, camera, screen, hand } = CONTROLS;
     const controls = [

@@ -6,17 +6,23 @@
 import { h } from "./dom.js";
 
 /** @import {CallSession} from "./call-session.js" */
+/** @import {SpeakerChoice} from "./speaker.js" */
 
 export class AudioOut {
   #call;
   /** @type {Map<string, HTMLAudioElement>} */
   #elements = new Map();
-  #sink = "";
+  #speaker;
+  #stop;
   el = h("div", { hidden: true });
 
-  /** @param {CallSession} call */
-  constructor(call) {
+  /** @param {CallSession} call @param {SpeakerChoice} speaker */
+  constructor(call, speaker) {
     this.#call = call;
+    this.#speaker = speaker;
+    this.#stop = speaker.on("change", (deviceId) => {
+      for (const element of this.#elements.values()) element.setSinkId?.(deviceId).catch(() => {});
+    });
   }
 
   update() {
@@ -45,21 +51,11 @@ export class AudioOut {
     await Promise.all([...this.#elements.values()].map((element) => this.#play(element)));
   }
 
-  /** @param {string} deviceId */
-  async useSpeaker(deviceId) {
-    this.#sink = deviceId;
-    await Promise.allSettled([...this.#elements.values()].map((element) => element.setSinkId?.(deviceId)));
-  }
-
-  get speaker() {
-    return this.#sink;
-  }
-
   /** @param {string} key @param {MediaStream} stream */
   #add(key, stream) {
     const element = h("audio", { autoplay: true, data: { key } });
     element.srcObject = stream;
-    if (this.#sink) element.setSinkId?.(this.#sink).catch(() => {});
+    if (this.#speaker.deviceId) element.setSinkId?.(this.#speaker.deviceId).catch(() => {});
     // A phone call or headphones taken out pause it.
     element.addEventListener("pause", () => this.#play(element));
     this.#elements.set(key, element);
@@ -79,6 +75,7 @@ export class AudioOut {
   }
 
   close() {
+    this.#stop();
     for (const element of this.#elements.values()) element.srcObject = null;
     this.#elements.clear();
     this.el.remove();

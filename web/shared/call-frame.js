@@ -12,21 +12,24 @@ import { Stage } from "./stage.js";
 /** @import {CallSession, UnmuteAsk} from "./call-session.js" */
 /** @import {MessageKey} from "./messages.js" */
 /** @import {Title} from "./page.js" */
+/** @import {SpeakerChoice} from "./speaker.js" */
 
 export class CallFrame {
   #call;
   #title;
+  #speaker;
   #stops = [() => {}];
   #asking = false;
 
-  /** @param {CallSession} call @param {{emptyText: MessageKey, title: Title}} options */
-  constructor(call, { emptyText, title }) {
+  /** @param {CallSession} call @param {{emptyText: MessageKey, title: Title, speaker: SpeakerChoice}} options */
+  constructor(call, { emptyText, title, speaker }) {
     this.#call = call;
     this.#title = title;
+    this.#speaker = speaker;
     this.stage = new Stage(call, { emptyText });
     this.notice = new NoticeView(call, () => this.openDevices());
     this.toasts = new Toasts(call);
-    this.audio = new AudioOut(call);
+    this.audio = new AudioOut(call, speaker);
     this.tap = {
       el: h(
         "div",
@@ -76,10 +79,7 @@ export class CallFrame {
   }
 
   openDevices() {
-    const fields = new DeviceFields(this.#call.media, {
-      speaker: this.audio.speaker,
-      useSpeaker: (id) => void this.audio.useSpeaker(id),
-    });
+    const fields = new DeviceFields(this.#call.media, this.#speaker);
     panelDialog(t("device.settings"), fields.el, t("device.settings.done")).addEventListener("close", () =>
       fields.close(),
     );

@@ -9,8 +9,7 @@ import { t } from "./messages.js";
 /** @import {LocalMedia} from "../sdk/src/local-media.js" */
 /** @import {LocalSource} from "../sdk/src/local-source.js" */
 /** @import {MessageKey} from "./messages.js" */
-
-/** @typedef {{speaker: string, useSpeaker: (deviceId: string) => void}} SpeakerChoice */
+/** @import {SpeakerChoice} from "./speaker.js" */
 
 let nextId = 1;
 
@@ -128,7 +127,7 @@ export class DeviceFields {
       this.#use(media.microphone, deviceId),
     );
     this.#output = choice("device.speaker", "volume-2", (deviceId) => {
-      speaker.useSpeaker(deviceId);
+      speaker.use(deviceId);
       this.update();
     });
     this.#test = button({ icon: "volume-2", label: t("device.testSound"), onclick: () => this.#play() });
@@ -146,7 +145,7 @@ export class DeviceFields {
     this.#camera.update(devices.cameras, camera.deviceId, t("device.none.camera"));
     this.#microphone.update(devices.microphones, microphone.deviceId, t("device.none.microphone"));
     const speakers = canChooseSpeaker() ? devices.speakers : [];
-    this.#output.update(speakers, this.#speaker.speaker || "default", t("device.default.speaker"));
+    this.#output.update(speakers, this.#speaker.deviceId || "default", t("device.default.speaker"));
   }
 
   /** @param {LocalSource} source @param {string} deviceId */
@@ -160,7 +159,7 @@ export class DeviceFields {
     this.#testing = true;
     const words = this.#test.lastChild;
     if (words instanceof Text) words.data = t("device.testSound.playing");
-    await testSound(this.#speaker.speaker);
+    await testSound(this.#speaker.deviceId);
     if (words instanceof Text) words.data = t("device.testSound");
     this.#testing = false;
   }

@@ -34,11 +34,6 @@ const BY_STATUS = new Map([
   [423, () => new RoomLocked()],
 ]);
 
-/** @param {string} path  /j/CODE @returns {string | null}  null: the page was opened without a link */
-export function codeOf(path) {
-  return /^\/j\/([\w-]+)\/?$/.exec(path)?.[1] ?? null;
-}
-
 /**
  * @param {string} code  of the join link
  * @returns {Services}
