@@ -44,7 +44,7 @@ $(STAMPS)/native: $(STAMPS)/python $(RUST_SOURCES)
 
 $(STAMPS)/node: web/package.json web/package-lock.json | $(STAMPS)/venv
 	@command -v npm >/dev/null || { echo 'Node.js 20 or newer with npm is needed to build the SDK.'; exit 1; }
-	npm ci --prefix web --no-audit --no-fund --silent
+	npm install --prefix web --no-save --no-audit --no-fund --silent
 	touch $@
 
 web/sdk/dist/mediaserver.js: $(STAMPS)/node $(SDK_SOURCES)

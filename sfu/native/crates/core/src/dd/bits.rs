@@ -58,7 +58,7 @@ impl<'a> BitWriter<'a> {
 
     pub(super) fn flag(&mut self, set: bool) -> Option<()> {
         let byte = self.out.get_mut(self.at / 8)?;
-        if self.at % 8 == 0 {
+        if self.at.is_multiple_of(8) {
             *byte = 0;
         }
         *byte |= u8::from(set) << (7 - self.at % 8);

@@ -37,7 +37,7 @@ pub struct NackIter<'a> {
 impl<'a> NackIter<'a> {
     /// RFC 4585 section 6.2.1: at least one item.
     pub(super) fn new(control: &'a [u8]) -> Option<NackIter<'a>> {
-        let whole = !control.is_empty() && control.len() % 4 == 0;
+        let whole = !control.is_empty() && control.len().is_multiple_of(4);
         whole.then_some(NackIter {
             rest: control,
             pid: 0,
@@ -71,7 +71,7 @@ pub struct FirIter<'a> {
 
 impl<'a> FirIter<'a> {
     pub(super) fn new(control: &'a [u8]) -> Option<FirIter<'a>> {
-        let whole = !control.is_empty() && control.len() % 8 == 0;
+        let whole = !control.is_empty() && control.len().is_multiple_of(8);
         whole.then_some(FirIter { rest: control })
     }
 }
