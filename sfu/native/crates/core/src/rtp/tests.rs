@@ -60,7 +60,8 @@ fn only_version_two_is_rtp() {
 
 #[test]
 fn padding_is_cut_off_and_must_fit_the_payload() {
-    let cases: [(&[u8], Result<(usize, u8), RtpError>); 6] = [
+    type Case<'a> = (&'a [u8], Result<(usize, u8), RtpError>);
+    let cases: [Case<'_>; 6] = [
         (&[9, 9, 0, 0, 3], Ok((2, 3))),
         (&[0, 0, 3], Ok((0, 3))),
         (&[1], Ok((0, 1))),

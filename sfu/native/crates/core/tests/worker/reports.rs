@@ -220,7 +220,7 @@ fn publishers_estimators_are_fed_every_100_ms_and_twice_as_often_under_load() {
         for tick in 0..ticks {
             for _ in 0..per_tick {
                 let number = publisher.next_twcc();
-                if number % 10 != 0 {
+                if !number.is_multiple_of(10) {
                     let value = number.to_be_bytes();
                     let extensions: &[(u8, &[u8])] = &[(TWCC, &value)];
                     let packet = rtp_packet(111, 1000, number, 1, false, extensions, &[1; 20]);
