@@ -77,6 +77,7 @@ class Inbound:
     height: int
     lost: int
     packets: int
+    bytes: int
     freezes: int
     energy: float
     concealed: int
@@ -107,6 +108,7 @@ class Participant:
                 height=row.get("frameHeight", 0),
                 lost=row.get("packetsLost", 0),
                 packets=row.get("packetsReceived", 0),
+                bytes=row.get("bytesReceived", 0),
                 freezes=row.get("freezeCount", 0),
                 energy=row.get("totalAudioEnergy", 0.0),
                 concealed=row.get("concealedSamples", 0),

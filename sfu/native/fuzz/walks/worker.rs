@@ -194,7 +194,7 @@ impl Walk {
         self.command(CommandBody::SetExtensions {
             transport,
             extensions,
-            mixed: n % 2 == 0,
+            mixed: n.is_multiple_of(2),
         });
     }
 
