@@ -31,7 +31,8 @@ RTCPeerConnection.prototype.getStats = async function () {
 REFUSES_SOUND = """
 const play = HTMLMediaElement.prototype.play;
 HTMLMediaElement.prototype.play = function () {
-  if (this.tagName === "AUDIO" && !window.tapped) return Promise.reject(new DOMException("", "NotAllowedError"));
+  if (this.tagName === "AUDIO" && !window.tapped)
+    return Promise.reject(new DOMException("", "NotAllowedError"));
   return play.call(this);
 };
 """
@@ -161,7 +162,7 @@ async def test_the_console_in_every_state(house: House, size: str, dark: bool) -
     await doctor.sees("video:not([hidden])")
     await keep(doctor, f"console-lobby-{end}")
     await doctor.enter()
-    await doctor.sees_text("You’re the first here")
+    await doctor.sees_text("You\u2019re the first here")
     await keep(doctor, f"console-empty-{end}")
 
     maria = await house.person("maria", "Maria Santos", "patient", SCREENS["phone"])
