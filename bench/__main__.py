@@ -25,7 +25,8 @@ def _terminate(_signal: int, _frame: object) -> None:
 @click.group()
 def main() -> None:
     """Measures the media core on this machine."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # a shell's background job ignores SIGINT
+        signal.signal(number, _terminate)
 
 
 @main.command()
