@@ -63,6 +63,7 @@ export class ConsoleCall {
     ];
     this.#dock = new Dock(call, controls, { words: false });
     const { stage, notice, toasts, audio, tap } = this.#frame;
+    const bottom = h("div", { class: "console-bottom" }, notice.el, this.#dock.el);
     this.el = h(
       "main",
       { class: "console" },
@@ -86,7 +87,7 @@ export class ConsoleCall {
           stage.el,
           h("div", { class: "stage-tag" }, this.#tag),
           toasts.el,
-          h("div", { class: "console-bottom" }, notice.el, this.#dock.el),
+          bottom,
           tap.el,
         ),
       ),
@@ -94,7 +95,7 @@ export class ConsoleCall {
       audio.el,
     );
     this.#stopKeys = listenToKeys(this.#shortcuts());
-    this.#frame.attach(() => this.update());
+    this.#frame.attach(() => this.update(), bottom);
     this.#clock = setInterval(() => this.#tick(), 1000);
     this.update();
   }
@@ -184,7 +185,6 @@ export class ConsoleCall {
       this.#state.className = `chip ${tone}`;
     }
     this.#side.update();
-    this.#panels.update();
     this.#frame.update();
     this.#dock.update();
     this.#tick();
@@ -198,6 +198,7 @@ export class ConsoleCall {
     this.#tag.hidden = !picture || picture.height === 0;
     if (picture) setText(this.#tag, numbers(picture, stats?.rttMs ?? null));
     this.#side.tick();
+    this.#panels.update();
   }
 
   close() {

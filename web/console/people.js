@@ -129,7 +129,8 @@ class Row {
     this.#state.className = `chip ${tone}`;
     const picture = stats?.down.find((stream) => stream.mid === person.camera.mid && person.camera.live);
     const size = picture && picture.height > 0;
-    setText(this.#numbers, size ? numbers(picture, stats?.rttMs ?? null) : t("stage.cameraOff"));
+    const figures = size ? numbers(picture, stats?.rttMs ?? null) : "";
+    setText(this.#numbers, person.camera.live ? figures : t("stage.cameraOff"));
     const admin = room.me?.admin ?? false;
     const actions = /** @type {HTMLElement} */ (this.#microphone.parentElement);
     actions.hidden = !admin;

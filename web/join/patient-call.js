@@ -58,6 +58,7 @@ export class PatientCall {
       onclick: () => call.showPanel(null),
     });
     const { stage, notice, toasts, audio, tap } = this.#frame;
+    const bottom = h("div", { class: "call-bottom" }, notice.el, this.#dock.el);
     this.el = h(
       "main",
       { class: "call call-patient" },
@@ -85,7 +86,7 @@ export class PatientCall {
           h("span", { class: "chip call-chip" }, icon("lock"), t("app.private")),
         ),
         toasts.el,
-        h("div", { class: "call-bottom" }, notice.el, this.#dock.el),
+        bottom,
         tap.el,
       ),
       h(
@@ -96,7 +97,7 @@ export class PatientCall {
       ),
       audio.el,
     );
-    this.#frame.attach(() => this.update());
+    this.#frame.attach(() => this.update(), bottom);
     this.#clock = setInterval(() => this.#tick(), 1000);
     this.update();
   }

@@ -45,10 +45,20 @@ export class CallFrame {
     };
   }
 
-  /** @param {() => void} update  draws the page */
-  attach(update) {
+  /**
+   * @param {() => void} update  draws the page
+   * @param {HTMLElement} bottom  what floats over the lower end of the stage
+   */
+  attach(update, bottom) {
     const call = this.#call;
+    // Small pictures and the grid stay clear of the controls, also while a notice stands above them.
+    const observer = new ResizeObserver(() => {
+      const below = bottom.offsetParent ? bottom.offsetParent.clientHeight - bottom.offsetTop : 0;
+      this.stage.el.style.setProperty("--dock-space", `${below}px`);
+    });
+    observer.observe(bottom);
     this.#stops = [
+      () => observer.disconnect(),
       call.on("change", update),
       call.on("arrived", ({ name }) => {
         chime();

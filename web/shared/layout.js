@@ -31,32 +31,37 @@ export function plan({ people, speaker, pinned, mode }) {
   return { main, strip: tiles.filter((t) => t !== main), grid: [], pip: true };
 }
 
+/** Pictures of a grid fill their cells; upright like a phone's or wide like a laptop's, but not more than that. */
+const NARROWEST = 3 / 4;
+const WIDEST = 16 / 9;
+
 /**
  * Columns that make the pictures of a grid largest.
  * @param {number} count
  * @param {number} width  pixels
  * @param {number} height  pixels
  * @param {number} gap  pixels
- * @param {number} aspect  width / height of a picture
  * @returns {{columns: number, width: number, height: number}}
  */
-export function gridFor(count, width, height, gap, aspect = 4 / 3) {
+export function gridFor(count, width, height, gap) {
   let best = { columns: 1, width: 0, height: 0 };
   for (let columns = 1; columns <= Math.max(1, count); columns += 1) {
     const rows = Math.ceil(count / columns);
     const cellWidth = (width - gap * (columns - 1)) / columns;
     const cellHeight = (height - gap * (rows - 1)) / rows;
-    const w = Math.min(cellWidth, cellHeight * aspect);
-    if (w > best.width) best = { columns, width: w, height: w / aspect };
+    if (cellWidth <= 0 || cellHeight <= 0) continue;
+    const w = Math.min(cellWidth, cellHeight * WIDEST);
+    const h = Math.min(cellHeight, cellWidth / NARROWEST);
+    if (w * h > best.width * best.height) best = { columns, width: w, height: h };
   }
   return best;
 }
 
-/** Of a face that fills a picture more than half may be cut off at the sides before anything of it is lost; of a scene not. */
-const KEEP = 0.5;
+/** Of a laptop's picture the sides may go before anything of the face in its middle is lost. */
+const KEEP = 0.42;
 
 /**
- * How a video fills a box: wholly, cut at the edges, as long as at least half of it stays to be seen;
+ * How a video fills a box: wholly, cut at the edges, as long as enough of it stays to be seen;
  * beyond that it gets bars. A laptop's picture on an upright phone is the usual case.
  * @param {{width: number, height: number}} box
  * @param {number} aspect  of the video

@@ -114,6 +114,7 @@ export class Stage {
       reconnecting: false,
       mirrored: camera.mirrored,
       whole: false,
+      small: true,
       pinned: false,
     });
   }
@@ -135,8 +136,7 @@ export class Stage {
       this.#grid.clientWidth - Number.parseFloat(style.paddingLeft) - Number.parseFloat(style.paddingRight);
     const height =
       this.#grid.clientHeight - Number.parseFloat(style.paddingTop) - Number.parseFloat(style.paddingBottom);
-    // On an upright phone square pictures show faces larger than landscape ones would.
-    const best = gridFor(count, width, height, GAP, width < height ? 1 : 4 / 3);
+    const best = gridFor(count, width, height, GAP);
     this.#grid.style.setProperty("--columns", String(best.columns));
     this.#grid.style.setProperty("--cell-width", `${Math.floor(best.width)}px`);
     this.#grid.style.setProperty("--cell-height", `${Math.floor(best.height)}px`);
@@ -156,6 +156,7 @@ function viewOf(person, source, call, key) {
     reconnecting: person.state === "reconnecting",
     mirrored: false,
     whole: screen,
+    small: false,
     pinned: call.pinned === key,
   };
 }

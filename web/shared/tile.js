@@ -14,6 +14,7 @@ import { t } from "./messages.js";
  * @property {boolean} reconnecting
  * @property {boolean} mirrored
  * @property {boolean} whole  show all of the picture, as a screen needs
+ * @property {boolean} small  never with bars: it is only there to be glanced at
  * @property {boolean} pinned
  */
 
@@ -25,7 +26,7 @@ export class Tile {
   #hand;
   #state;
   #observer;
-  #whole = false;
+  #filled = false;
   /** @type {((quality: "low" | "medium" | "high") => void) | null} */
   onLayer = null;
 
@@ -82,7 +83,7 @@ export class Tile {
     setAttr(el, "data-mirrored", view.mirrored);
     setAttr(el, "data-pinned", view.pinned);
     setAttr(el, "data-reconnecting", view.reconnecting);
-    this.#whole = view.whole;
+    this.#filled = view.whole || view.small;
     setAttr(el, "data-whole", view.whole);
     setText(this.#avatar, initials(view.name));
     setText(this.#name, view.name);
@@ -114,7 +115,7 @@ export class Tile {
     const { clientWidth: width, clientHeight: height } = this.el;
     const { videoWidth, videoHeight } = this.#video;
     if (width === 0 || videoWidth === 0) return;
-    const size = this.#whole ? { width, height } : fit({ width, height }, videoWidth / videoHeight);
+    const size = this.#filled ? { width, height } : fit({ width, height }, videoWidth / videoHeight);
     this.#video.style.width = `${size.width}px`;
     this.#video.style.height = `${size.height}px`;
     this.onLayer?.(layerFor(Math.min(width, height) * devicePixelRatio));
