@@ -59,7 +59,8 @@ pub struct Mandatory {
     pub frame_number: u16,
 }
 
-/// Frame numbers a frame refers to, as differences to its own.
+/// Frame numbers a frame refers to, as differences to its own: a set, kept in ascending order, because
+/// neither order nor repetition of references carries meaning.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FrameDiffs {
     count: u8,
@@ -77,9 +78,17 @@ impl FrameDiffs {
         self.count == 0
     }
 
-    /// Adds one; `None` when [`MAX_REFERENCES`] are held.
-    pub fn push(&mut self, diff: u16) -> Option<()> {
-        *self.values.get_mut(usize::from(self.count))? = diff;
+    /// Adds one; `None` when it is new and [`MAX_REFERENCES`] are held.
+    pub fn insert(&mut self, diff: u16) -> Option<()> {
+        let held = usize::from(self.count);
+        let Err(at) = self.as_slice().binary_search(&diff) else {
+            return Some(());
+        };
+        if held == MAX_REFERENCES {
+            return None;
+        }
+        self.values.copy_within(at..held, at + 1);
+        self.values[at] = diff;
         self.count += 1;
         Some(())
     }

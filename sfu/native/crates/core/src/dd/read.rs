@@ -100,7 +100,7 @@ fn read_fdiffs(reader: &mut BitReader<'_>) -> Result<FrameDiffs, DdError> {
             return Ok(fdiffs);
         }
         let diff = reader.bits(4 * size)? as u16 + 1;
-        fdiffs.push(diff).ok_or(DdError::Limit)?;
+        fdiffs.insert(diff).ok_or(DdError::Limit)?;
     }
 }
 
@@ -108,7 +108,7 @@ fn template_fdiffs(template: &Template) -> FrameDiffs {
     let mut fdiffs = FrameDiffs::default();
     for diff in (1..=16).filter(|diff| template.fdiffs >> (diff - 1) & 1 == 1) {
         // A template has 16 places, as many as there is room for.
-        let _ = fdiffs.push(diff);
+        let _ = fdiffs.insert(diff);
     }
     fdiffs
 }

@@ -16,6 +16,9 @@ pub enum Dti {
     Required = 3,
 }
 
+/// The lower bit of each pair.
+const LOW_BITS: u64 = 0x5555_5555_5555_5555;
+
 /// Indications for all decode targets, two bits each.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Dtis(u64);
@@ -40,6 +43,16 @@ impl Dtis {
             return self;
         }
         Dtis(self.0 & !(3 << (2 * target)) | (dti as u64) << (2 * target))
+    }
+
+    /// The targets the frame is part of: bit 2i for target i.
+    fn present(self) -> u64 {
+        (self.0 | self.0 >> 1) & LOW_BITS
+    }
+
+    /// The targets with a Switch indication (binary 10): bit 2i for target i.
+    fn switch(self) -> u64 {
+        self.0 >> 1 & !self.0 & LOW_BITS
     }
 
     pub(super) fn with_bits(self, target: usize, bits: u32) -> Dtis {
@@ -173,13 +186,23 @@ impl DdStructure {
         Some((u32::from(width) + 1, u32::from(height) + 1))
     }
 
-    /// Highest temporal layer of the targets on `spatial` that may be switched to with these indications.
+    /// Highest temporal layer of the targets on `spatial` that may be switched to with these
+    /// indications. All targets at once, because this runs for every packet and a sender may fill
+    /// the structure to its limits.
     pub(super) fn switch_up_to(&self, spatial: u8, dtis: Dtis) -> Option<u8> {
-        (0..usize::from(self.decode_targets))
-            .filter(|&target| dtis.get(target) == Dti::Switch)
-            .map(|target| self.target_layer(target))
-            .filter(|&(s, _)| s == spatial)
-            .map(|(_, temporal)| temporal)
-            .max()
+        let templates = self.templates();
+        let members = |wanted: fn(u8, u8) -> bool| {
+            let chosen = templates
+                .iter()
+                .filter(move |template| wanted(template.spatial, spatial));
+            chosen.fold(0, |targets, template| targets | template.dtis.present())
+        };
+        let here = members(|layer, spatial| layer == spatial);
+        let above = members(|layer, spatial| layer > spatial);
+        let targets = dtis.switch() & here & !above;
+        let of_targets = templates
+            .iter()
+            .filter(|template| template.dtis.present() & targets != 0);
+        of_targets.map(|template| template.temporal).max()
     }
 }
