@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bench.figures import figures
 from bench.forward import Forward, Options
 from bench.machine import MissingError
 from bench.processes import BenchError
@@ -76,6 +77,18 @@ def forward(
         click.echo(json.dumps(report))
     else:
         _print(report)
+
+
+@main.command("figures")
+@click.option("--seconds", type=click.FloatRange(0.5), default=5, show_default=True, help="Each window.")
+def figures_command(seconds: float) -> None:
+    """Measure again what docs/performance.md says (needs root and an idle machine)."""
+    try:
+        figures(seconds, click.echo, lambda lines: click.echo("\n".join(lines), err=True))
+    except (BenchError, MissingError) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def _print(report: dict[str, Any], indent: str = "") -> None:
