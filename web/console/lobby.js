@@ -41,7 +41,17 @@ export class LobbyView {
     this.el = h(
       "main",
       { class: "console" },
-      h("aside", { class: "console-who" }, clinicHead(app)),
+      h(
+        "aside",
+        { class: "console-who" },
+        clinicHead(app),
+        app.session
+          ? [
+              h("div", { class: "who-head" }, t("console.room")),
+              h("p", { class: "lobby-room clip" }, app.session.room),
+            ]
+          : null,
+      ),
       h(
         "section",
         { class: "console-mid" },

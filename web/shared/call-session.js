@@ -50,8 +50,8 @@ export class CallSession extends Emitter {
   stats = null;
   /** @type {Toast[]} */
   toasts = [];
-  /** Who muted us, until we speak again. @type {string | null} */
-  mutedBy = null;
+  /** Who holds a source of ours muted. @type {Map<string, string>} */
+  heldBy = new Map();
   speakingMuted = false;
   /** @type {MediaError | null} */
   problem = null;
@@ -83,7 +83,7 @@ export class CallSession extends Emitter {
       { signal },
     );
     room.on("message", ({ own, name, text }) => this.#message(own, name, text), { signal });
-    room.on("muted", (event) => this.#mutedByHost(event.muted, event.by), { signal });
+    room.on("muted", ({ source, muted, by }) => this.#held(source, muted, by), { signal });
     room.on(
       "unmuterequest",
       ({ source, by }) => {
@@ -101,6 +101,7 @@ export class CallSession extends Emitter {
     room.on(
       "problem",
       (error) => {
+        if (error.code !== "media_blocked") return this.#failed(error);
         this.problem = error;
         changed();
       },
@@ -141,7 +142,7 @@ export class CallSession extends Emitter {
       problem: this.problem,
       microphone: media.microphone,
       camera: media.camera,
-      mutedBy: this.mutedBy,
+      mutedBy: this.heldBy.get("microphone") ?? null,
       speakingMuted: this.speakingMuted,
     });
   }
@@ -156,13 +157,14 @@ export class CallSession extends Emitter {
     const { microphone } = this.media;
     this.speakingMuted = false;
     if (!microphone.muted && microphone.track) return microphone.mute();
+    if (this.heldBy.has("microphone")) return this.toast(t("note.mutedByHost.text"), "hand");
     await this.#attempt(microphone.unmute());
-    if (!microphone.muted) this.mutedBy = null;
   }
 
   async toggleCamera() {
     const { camera } = this.media;
     if (!camera.muted && camera.track) return camera.mute();
+    if (this.heldBy.has("camera")) return this.toast(t("note.heldCamera.text"), "hand");
     await this.#attempt(camera.unmute());
   }
 
@@ -251,7 +253,8 @@ export class CallSession extends Emitter {
 
   /** @param {RemoteParticipant} who */
   #joined(who) {
-    this.emit("arrived", who);
+    // Those who were here before us are told while we enter; they don't arrive.
+    if (this.#room.state === "connected") this.emit("arrived", who);
     this.emit("change", null);
   }
 
@@ -264,14 +267,15 @@ export class CallSession extends Emitter {
 
   /** @param {boolean} own @param {string} name @param {string} text */
   #message(own, name, text) {
-    if (own || this.panel === "messages") return;
+    if (own || this.panel === "messages" || this.#room.state !== "connected") return;
     this.unread += 1;
     this.emit("message", { name, text });
   }
 
-  /** @param {boolean} muted @param {string | null} by */
-  #mutedByHost(muted, by) {
-    this.mutedBy = muted ? this.nameOf(by) : null;
+  /** @param {string} source @param {boolean} muted @param {string | null} by */
+  #held(source, muted, by) {
+    if (muted) this.heldBy.set(source, this.nameOf(by));
+    else this.heldBy.delete(source);
     this.emit("change", null);
   }
 

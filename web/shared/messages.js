@@ -127,6 +127,7 @@ const en = {
   "note.speakingMuted.text": "The others don’t hear you.",
   "note.mutedByHost.title": "{name} muted you",
   "note.mutedByHost.text": "To speak, raise your hand.",
+  "note.heldCamera.text": "Your camera was turned off by the host. To be seen, raise your hand.",
   "note.problem": "Something did not work",
 
   "ask.unmute.title": "{name} asks you to unmute",

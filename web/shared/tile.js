@@ -67,6 +67,11 @@ export class Tile {
     this.#observer = new ResizeObserver(() => this.#fit());
     this.#observer.observe(this.el);
     this.#video.addEventListener("resize", () => this.#fit());
+    if (key !== "self") {
+      this.#video.addEventListener("loadeddata", () => performance.mark("mediaserver:first-frame"), {
+        once: true,
+      });
+    }
     // iOS pauses what it likes; a picture without sound may always be played again.
     this.#video.addEventListener("pause", () => this.#play());
   }

@@ -55,10 +55,15 @@
     return out.stream.getAudioTracks()[0];
   }
 
+  // The newest of each kind, so that a test can take it away as a system would.
+  window.captured = {};
+
   const denied = (name) => new DOMException(name === "NotAllowedError" ? "Permission denied" : "not available", name);
   navigator.mediaDevices.getUserMedia = async ({ audio, video }) => {
     if (video && person.camera) throw denied(person.camera);
     if (audio && person.microphone) throw denied(person.microphone);
-    return new MediaStream([audio && microphone(), video && camera()].filter(Boolean));
+    const tracks = [audio && microphone(), video && camera()].filter(Boolean);
+    for (const track of tracks) window.captured[track.kind] = track;
+    return new MediaStream(tracks);
   };
 })();

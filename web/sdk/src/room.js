@@ -4,7 +4,7 @@
  */
 
 import { Emitter } from "./emitter.js";
-import { MediaBlocked, MediaError, ProtocolError } from "./errors.js";
+import { MediaBlocked, MediaError, NotAllowed, ProtocolError } from "./errors.js";
 import { LocalMedia } from "./local-media.js";
 import { Monitor } from "./monitor.js";
 import { Roster } from "./participants.js";
@@ -134,6 +134,7 @@ export class Room extends Emitter {
 
   /** Starts; resolves when the server has answered and the media path is under way. @returns {Promise<void>} */
   open() {
+    mark("open");
     return new Promise((resolve, reject) => {
       const stop = this.on("state", (state) => {
         if (state === "connecting" || state === "reconnecting") return;
@@ -150,8 +151,10 @@ export class Room extends Emitter {
     if (this.#entered) return;
     this.#entered = true;
     this.#socket.entered();
+    mark("enter");
     await this.#attachAll();
     await this.#socket.request({ type: "enter" });
+    mark("entered");
     this.#setState("connected");
   }
 
@@ -208,6 +211,7 @@ export class Room extends Emitter {
 
   /** @param {Welcome} welcome */
   #welcome(welcome) {
+    mark("welcome");
     const first = !this.#welcomed;
     this.#welcomed = true;
     this.me = welcome.you;
@@ -271,8 +275,14 @@ export class Room extends Emitter {
   /** @param {MediaPeer} peer */
   #watch(peer) {
     const monitor = new Monitor(peer);
-    peer.on("negotiated", () => this.#apply(this.#slots.list()));
-    peer.on("state", () => this.#changed());
+    peer.on("negotiated", () => {
+      mark("negotiated");
+      this.#apply(this.#slots.list());
+    });
+    peer.on("state", (state) => {
+      if (state === "connected") mark("connected");
+      this.#changed();
+    });
     monitor.on("digest", (d) => this.#digest(d));
     monitor.on("quality", (quality) => {
       this.emit("quality", quality);
@@ -475,7 +485,9 @@ export class Room extends Emitter {
       await this.#socket.request({ type: "mute", source, muted });
     } catch (error) {
       this.#told.delete(source);
-      if (error instanceof MediaError && error.code !== "connection_failed") this.emit("problem", error);
+      // A host holds it muted: what the person sees of themselves must be what the others get.
+      if (error instanceof NotAllowed && !muted) this.#local(source)?.mute();
+      else if (error instanceof MediaError && error.code !== "connection_failed") this.emit("problem", error);
     }
   }
 
@@ -503,4 +515,9 @@ export class Room extends Emitter {
       this.emit("change", null);
     });
   }
+}
+
+/** The steps of a join on the page's own timeline, for whoever measures. @param {string} step */
+function mark(step) {
+  performance.mark(`mediaserver:${step}`);
 }
