@@ -101,8 +101,8 @@ def tables(data: dict[str, Any]) -> str:
     first = next(iter(reports.values()))
     busy = [r["load_average"] for r in reports.values()]
     lines = [
-        f"{first['machine']}, Linux {first['kernel']}, commit {first['commit'].rstrip('+')}; load average when "
-        f"each run began: {min(busy)} to {max(busy)}. {first['conditions'][0].upper()}"
+        f"{first['machine']}, Linux {first['kernel']}, commit {first['commit'].rstrip('+')}; load average "
+        f"when each run began: {min(busy)} to {max(busy)}. {first['conditions'][0].upper()}"
         f"{first['conditions'][1:]}. Windows of {first['seconds']:g} s.",
         "",
         "| scenario | server us/packet | bare loop | ratio | packets/s out | loss | KiB/participant |",
@@ -127,8 +127,8 @@ def tables(data: dict[str, Any]) -> str:
         here, half, bare = r["latency_us"], r["latency_at_half_load_us"], r["limit_loopback"]["latency_us"]
         lines.append(
             f"| {label} | {r['server_cpu_share_loopback']:.0%} of a core "
-            f"| {here['p50']:.0f} | {here['p99']:.0f} | {bare['p99']:.0f} | {r['half_load']['packets_out_per_second']} packets/s "
-            f"({r['half_load']['server_cpu_share']:.0%}) | {half['p50']:.0f} | {half['p99']:.0f} |"
+            f"| {here['p50']:.0f} | {here['p99']:.0f} | {bare['p99']:.0f} "
+            f"| {r['half_load']['packets_out_per_second']} packets/s ({r['half_load']['server_cpu_share']:.0%}) | {half['p50']:.0f} | {half['p99']:.0f} |"
         )
     lines += [
         "",
