@@ -105,6 +105,7 @@ class Session:
         self._heard = now
         self._next_ping = now + limits.heartbeat
         self._pending: set[int] = set()
+        self._ending: int | None = None  # the request that ends this very session
         self._messages = TokenBucket(limits.message_rate, limits.message_burst, now)
         self._offers = TokenBucket(limits.offer_rate, limits.offer_burst, now)
         self._chats = TokenBucket(limits.chat_rate, limits.chat_burst, now)
@@ -182,6 +183,8 @@ class Session:
         if settled and not isinstance(request, _PREPARED):
             return [_error(request.id, ErrorCode.CONFLICT, "Enter the room first.")]
         self._pending.add(request.id)
+        if isinstance(request, m.End | m.Leave):
+            self._ending = request.id
         return [Ask(request)]
 
     # Replies of the rooms.
@@ -228,7 +231,9 @@ class Session:
         if isinstance(event, Dismissed):
             self.state = State.CLOSED
             reason = event.reason
-            return [Send(announce.farewell(reason)), Close(announce.close_code(reason), reason.value)]
+            # Whoever ends the call is dismissed with everybody else, before the rooms answer.
+            done = [Send(m.Ok(re=self._ending))] if self._ending is not None else []
+            return [*done, Send(announce.farewell(reason)), Close(announce.close_code(reason), reason.value)]
         if self.state in (State.OPENING, State.JOINING):
             return []
         return [Send(announce.message_for(event))]

@@ -365,3 +365,14 @@ def test_no_order_of_inputs_breaks_it(steps: list[tuple[str, float]]) -> None:
         closes = [e for e in effects if isinstance(e, Close)]
         assert len(closes) <= 1
         assert (s.state is State.CLOSED) == (was_closed or bool(closes))
+
+
+@pytest.mark.parametrize("request_type", ["end", "leave"])
+def test_who_ends_the_session_is_answered_before_the_bye(request_type: str) -> None:
+    s = session(State.PRESENT)
+    assert outcome(s.received(text(request_type, 9), T0)) == "ask"
+    done, bye, close = s.event(ev.Dismissed(ev.Departure.ENDED))
+    assert done == Send(m.Ok(re=9))
+    assert isinstance(bye, Send)
+    assert isinstance(bye.message, m.Bye)
+    assert isinstance(close, Close)
