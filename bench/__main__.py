@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bench import join
 from bench.figures import figures
 from bench.forward import Forward, Options
 from bench.machine import MissingError
@@ -28,6 +29,24 @@ def main() -> None:
     """Measures the media core on this machine."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # a shell's background job ignores SIGINT
         signal.signal(number, _terminate)
+
+
+@main.command("join")
+@click.option("--runs", type=click.IntRange(1), default=20, show_default=True, help="Patients, one by one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def join_time(*, runs: int, as_json: bool) -> None:
+    """Time from opening a link to the first remote frame and sound, in Chromium."""
+    try:
+        report = join.measure(runs)
+    except (BenchError, MissingError) as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    for step, spread in {**report["steps_ms"], "both": report["both_ms"]}.items():
+        click.echo(
+            f"{step:10} p50 {spread['p50']:5} ms   p95 {spread['p95']:5} ms   max {spread['max']:5} ms"
+        )
 
 
 @main.command()

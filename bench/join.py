@@ -1,0 +1,167 @@
+"""How long after opening their link a patient sees and hears the other one: Chromium on this machine.
+
+A clinician is in the call. A patient opens the link in a fresh profile; the page's own *Join* button is
+pressed the moment it can be. Times are milliseconds since the navigation began, taken inside the page.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, sync_playwright
+
+from bench.machine import MissingError, commit, description
+from bench.processes import BenchError
+
+# Chromium made quiet, with a camera of its own and loopback candidates (docs/performance.md).
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream=fps=30",
+    "--allow-loopback-in-peer-connection",
+    "--autoplay-policy=no-user-gesture-required",
+]
+# In the order they usually come; the last two are what the person waits for.
+STEPS = ("page", "welcome", "ready", "connected", "joined", "audio", "video")
+LINK_TIMEOUT = 30.0  # seconds for the server to print its links
+JOIN_TIMEOUT = 20.0  # seconds for one patient to see and hear
+
+MARK_STEPS = """
+window.steps = {};
+const mark = (name) => { window.steps[name] ??= performance.now(); };
+const connections = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...args) {
+    super(...args);
+    connections.push(this);
+    this.addEventListener("connectionstatechange", () => {
+      if (this.connectionState === "connected") mark("connected");
+    });
+  }
+};
+window.WebSocket = class extends WebSocket {
+  constructor(...args) {
+    super(...args);
+    this.addEventListener("message", () => mark("welcome"), { once: true });
+  }
+};
+addEventListener("DOMContentLoaded", () => mark("page"));
+setInterval(() => {
+  const join = [...document.querySelectorAll("button")].find((b) => /^Join/.test(b.textContent.trim()));
+  if (join && !join.disabled && join.getAttribute("aria-disabled") !== "true" && !window.steps.joined) {
+    mark("ready");
+    mark("joined");
+    join.click();
+  }
+  for (const video of document.querySelectorAll(".tile:not([data-key=self]) video"))
+    if (video.getVideoPlaybackQuality().totalVideoFrames > 0) mark("video");
+}, 5);
+setInterval(async () => {
+  for (const connection of connections) {
+    if (window.steps.audio || connection.connectionState !== "connected") continue;
+    for (const row of (await connection.getStats()).values())
+      if (row.type === "inbound-rtp" && row.kind === "audio" && row.jitterBufferEmittedCount > 0)
+        mark("audio");
+  }
+}, 20);
+"""
+
+
+def measure(runs: int) -> dict[str, Any]:
+    """Opens a patient's link `runs` times: p50, p95 and the worst of each step in ms, and every run."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise MissingError("chromium is missing; `make browsers` installs it")
+    with _server() as links, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+        try:
+            clinician = _open(browser, links["clinician"])
+            clinician.wait_for_function("() => window.steps.joined", timeout=JOIN_TIMEOUT * 1000)
+            rows = [_visit(browser, links["patient"]) for _ in range(runs)]
+        finally:
+            browser.close()
+    return {
+        "runs": runs,
+        "steps_ms": {step: _spread([row[step] for row in rows]) for step in STEPS},
+        "both_ms": _spread([max(row["audio"], row["video"]) for row in rows]),
+        "each_run_ms": [{step: round(row[step]) for step in STEPS} for row in rows],
+        "commit": commit(Path(__file__).parents[1]),
+        **description(),
+    }
+
+
+def _open(browser: Browser, url: str) -> Any:
+    context = browser.new_context(
+        permissions=["camera", "microphone"], viewport={"width": 390, "height": 844}
+    )
+    context.add_init_script(MARK_STEPS)
+    page = context.new_page()
+    page.goto(url, wait_until="commit")
+    return page
+
+
+def _visit(browser: Browser, url: str) -> dict[str, float]:
+    page = _open(browser, url)
+    try:
+        page.wait_for_function("() => window.steps.video && window.steps.audio", timeout=JOIN_TIMEOUT * 1000)
+        steps: dict[str, float] = page.evaluate("() => window.steps")
+        return steps
+    finally:
+        page.context.close()
+
+
+def _spread(values: list[float]) -> dict[str, int]:
+    ordered = sorted(values)
+    rank = max(0, -(-95 * len(ordered) // 100) - 1)  # nearest rank
+    return {"p50": round(ordered[len(ordered) // 2]), "p95": round(ordered[rank]), "max": round(ordered[-1])}
+
+
+def _free_port(kind: socket.SocketKind) -> int:
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _server() -> Iterator[dict[str, str]]:
+    """A server as a person starts it; its links by role."""
+    with tempfile.TemporaryDirectory() as data:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mediaserver", "serve", "--dev", "--data", data),
+                *("--http", f"localhost:{_free_port(socket.SOCK_STREAM)}"),
+                *("--media", f"127.0.0.1:{_free_port(socket.SOCK_DGRAM)}"),
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path.cwd(),
+        )
+        try:
+            links: dict[str, str] = {}
+            assert process.stdout is not None  # noqa: S101 - asked for above
+            while len(links) < 2:
+                line = process.stdout.readline()
+                if not line:
+                    raise BenchError("the server did not start")
+                if found := re.fullmatch(r"link (\w+) (\S+)\n", line):
+                    links[found[1]] = found[2]
+            yield links
+        finally:
+            process.terminate()
+            process.wait(15)
