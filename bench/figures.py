@@ -125,10 +125,12 @@ def tables(data: dict[str, Any]) -> str:
         if "half_load" not in r:
             continue
         here, half, bare = r["latency_us"], r["latency_at_half_load_us"], r["limit_loopback"]["latency_us"]
+        share = r["half_load"]
         lines.append(
             f"| {label} | {r['server_cpu_share_loopback']:.0%} of a core "
             f"| {here['p50']:.0f} | {here['p99']:.0f} | {bare['p99']:.0f} "
-            f"| {r['half_load']['packets_out_per_second']} packets/s ({r['half_load']['server_cpu_share']:.0%}) | {half['p50']:.0f} | {half['p99']:.0f} |"
+            f"| {share['packets_out_per_second']} packets/s ({share['server_cpu_share']:.0%}) "
+            f"| {half['p50']:.0f} | {half['p99']:.0f} |"
         )
     lines += [
         "",
