@@ -2,7 +2,7 @@
 // people. The media is real from here on: it is encoded, sent and decoded like any other.
 (() => {
   const person = window.PERSON ?? {};
-  const { wall = ["#dfe9e4", "#a9c3ba"], skin = "#d9a684", hair = "#3b2a25", cloth = "#4c6b8a", size = [1280, 720] } = person;
+  const { wall = ["#dfe9e4", "#a9c3ba"], skin = "#d9a684", hair = "#3b2a25", cloth = "#4c6b8a", size = [640, 360], rate = 15 } = person;
 
   function draw(context, [width, height], seconds) {
     const gradient = context.createLinearGradient(0, 0, width, height);
@@ -34,9 +34,9 @@
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = size;
     const context = canvas.getContext("2d", { alpha: false });
-    const timer = setInterval(() => draw(context, size, performance.now() / 1000), 1000 / 30);
+    const timer = setInterval(() => draw(context, size, performance.now() / 1000), 1000 / rate);
     draw(context, size, 0);
-    const [track] = canvas.captureStream(30).getVideoTracks();
+    const [track] = canvas.captureStream(rate).getVideoTracks();
     track.addEventListener("ended", () => clearInterval(timer));
     return track;
   }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +23,7 @@ DESKTOP = {"viewport": {"width": 1440, "height": 900}}
 SCREENS: dict[str, dict[str, Any]] = {"phone": PHONE, "tablet": TABLET, "desktop": DESKTOP}
 
 FACES: dict[str, dict[str, Any]] = {
-    "maria": {"size": [1280, 720]},
+    "maria": {},
     "okafor": {
         "wall": ["#27433b", "#0f1f1a"],
         "skin": "#7a5138",
@@ -58,13 +60,19 @@ class Visitor:
     async def sees_text(self, text: str, within: float = 15) -> None:
         await self.page.get_by_text(text).first.wait_for(timeout=within * 1000)
 
-    async def sees_face(self, count: int = 1, within: float = 20) -> None:
+    async def until(self, expression: str, within: float = 20) -> None:
+        """Waits until a JavaScript expression is truthy. (The pages' policy forbids playwright's own way.)"""
+        deadline = time.monotonic() + within
+        while not await self.page.evaluate(expression):
+            assert time.monotonic() < deadline, f"not within {within} s: {expression}; {self.faults}"
+            await asyncio.sleep(0.1)
+
+    async def sees_face(self, count: int = 1, within: float = 30) -> None:
         """Remote pictures that play."""
-        await self.page.wait_for_function(
-            """(count) => [...document.querySelectorAll('.tile[data-picture]:not([data-key=self]) > video')]
-                .filter((video) => video.videoWidth > 0 && !video.paused).length >= count""",
-            arg=count,
-            timeout=within * 1000,
+        await self.until(
+            "[...document.querySelectorAll('.tile[data-picture]:not([data-key=self]) > video')]"
+            f".filter((video) => video.videoWidth > 0 && !video.paused).length >= {count}",
+            within,
         )
 
     async def shot(self, name: str) -> Path:

@@ -44,13 +44,9 @@ async def couple(house: House, **patient: object) -> tuple[Visitor, Visitor]:
 
 async def frames_go_on(visitor: Visitor) -> None:
     """The remote picture moves: its clock advances over the next second."""
-    read = "() => document.querySelector('.stage-main video').currentTime"
-    before = await visitor.page.evaluate(read)
-    await visitor.page.wait_for_function(
-        "(before) => document.querySelector('.stage-main video').currentTime > before + 1",
-        arg=before,
-        timeout=20_000,
-    )
+    clock = "document.querySelector('.stage-main video').currentTime"
+    before = await visitor.page.evaluate(clock)
+    await visitor.until(f"{clock} > {before} + 1")
 
 
 async def test_nothing_leaves_the_device_before_the_person_joins(house: House) -> None:
@@ -58,7 +54,7 @@ async def test_nothing_leaves_the_device_before_the_person_joins(house: House) -
     await doctor.enter()
     maria = await house.person("maria", "Maria Santos", "patient", PHONE, script=KEEP_CONNECTIONS)
     await maria.sees_text("Connection works")
-    await maria.page.wait_for_function("window.connections[0]?.connectionState === 'connected'")
+    await maria.until("window.connections[0]?.connectionState === 'connected'")
     sent = """async () => [...(await window.connections[0].getStats()).values()]
         .filter((row) => row.type === 'outbound-rtp').reduce((sum, row) => sum + row.packetsSent, 0)"""
     assert await maria.page.evaluate(sent) == 0
@@ -77,7 +73,7 @@ async def test_without_a_camera_a_person_is_heard_and_shown_by_initials(house: H
     await maria.sees_face()
     await doctor.sees(".stage-main .tile:not([data-picture]) .tile-avatar")
     assert await doctor.page.locator(".stage-main .tile-avatar").text_content() == "MS"
-    await doctor.page.wait_for_function(
+    await doctor.until(
         "[...document.querySelectorAll('audio')].some((e) => !e.paused && e.currentTime > 0.5)"
     )
 
@@ -85,7 +81,7 @@ async def test_without_a_camera_a_person_is_heard_and_shown_by_initials(house: H
 async def test_a_dropped_websocket_is_resumed_and_the_picture_never_stops(house: House) -> None:
     maria, doctor = await couple(house, script=KEEP_SOCKETS)
     await maria.page.evaluate("window.sockets.at(-1).close(4999)")
-    await maria.page.wait_for_function("window.sockets.length === 2 && window.sockets[1].readyState === 1")
+    await maria.until("window.sockets.length === 2 && window.sockets[1].readyState === 1")
     await frames_go_on(maria)
     await maria.press("Mute")
     await doctor.sees("button[aria-label='Ask Maria Santos to unmute']")
@@ -116,7 +112,7 @@ async def test_a_reload_leads_back_into_the_call_and_nobody_is_there_twice(house
     await maria.enter()
     await maria.sees_face()
     await doctor.sees_face()
-    await doctor.page.wait_for_function("document.querySelectorAll('.who-item').length === 1")
+    await doctor.until("document.querySelectorAll('.who-item').length === 1")
 
 
 async def test_sound_that_a_browser_refuses_waits_for_one_tap(house: House) -> None:
@@ -125,7 +121,7 @@ async def test_sound_that_a_browser_refuses_waits_for_one_tap(house: House) -> N
     await maria.shot("patient-tap-phone-light")
     await maria.page.evaluate("window.tapped = true")
     await maria.press(re.compile("Tap to hear"))
-    await maria.page.wait_for_function("[...document.querySelectorAll('audio')].some((e) => !e.paused)")
+    await maria.until("[...document.querySelectorAll('audio')].some((e) => !e.paused)")
     assert await maria.page.locator(".tap:not([hidden])").count() == 0
 
 
@@ -149,7 +145,7 @@ async def test_a_camera_that_is_pulled_out_is_replaced_by_what_there_is(house: H
           window.before.dispatchEvent(new Event("ended"));
         }"""
     )
-    await maria.page.wait_for_function("window.captured.video !== window.before")
+    await maria.until("window.captured.video !== window.before")
     await frames_go_on(doctor)
 
 
@@ -185,7 +181,7 @@ async def test_the_console_works_by_keyboard(house: House) -> None:
     await keys.press("h")
     await maria.sees(".stage-main .tile[aria-label*='Hand raised']")
     await keys.press("c")
-    await doctor.page.wait_for_function("document.activeElement?.matches('.chat input')")
+    await doctor.until("document.activeElement?.matches('.chat input')")
     await keys.type("mhvl are only letters here")
     await keys.press("Enter")
     await maria.sees_text("mhvl are only letters here")
