@@ -103,7 +103,8 @@ class Forward:
             "commit": machine.commit(ROOT),
             **machine.description(),
             "conditions": (
-                f"server on core {self.server_core}, load and readers on core {self.load_core}; paced as "
+                f"server on core {self.server_core}, load and readers on core {self.load_core}, "
+                f"{machine.scheduling()}; paced as "
                 "cameras are; RTX, transport-wide-cc, abs-send-time and mid negotiated"
             ),
         }

@@ -88,6 +88,14 @@ def cores() -> tuple[int | None, int | None]:
     return available[0], available[1]
 
 
+def scheduling() -> str:
+    """How the bench and what it starts are scheduled: real-time priority keeps other work off the figures'
+    time, though not out of the caches."""
+    if os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        return "at real-time priority"
+    return "at ordinary priority"
+
+
 def description() -> dict[str, Any]:
     """Machine, kernel and load average, for the report."""
     model = "unknown"
