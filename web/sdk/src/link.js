@@ -145,7 +145,8 @@ export class Link {
     const known = (bye && !bye.rejoin && closeCodeOf(bye.reason)) || code;
     const error = bye?.rejoin ? null : fromCloseCode(known);
     if (error) return this.#finish(error);
-    if (known === 1000) return this.#finish(null);
+    // A close of 1000 without a bye is a proxy or a server that went away politely, not the end of the call.
+    if (known === 1000 && bye) return this.#finish(null);
     if (bye?.rejoin || code === 4012) this.#resume = null;
     this.#retry(now);
   }

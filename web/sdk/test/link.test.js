@@ -182,6 +182,17 @@ test("a removed person is not reconnected even when the close code was lost", ()
   assert.equal(link.state, "closed");
 });
 
+test("a polite close without a bye is a drop: proxies close so", () => {
+  const link = up();
+  link.closed(1000, 100);
+  assert.equal(link.state, "waiting");
+  const other = up();
+  other.received('{"type":"bye","reason":"left","message":"","rejoin":false}', 50);
+  other.closed(1000, 60);
+  const end = last(other);
+  assert.deepEqual(end?.do === "state" && [end.state, end.error], ["closed", null]);
+});
+
 test("leave says so, closes with 1000 and never comes back", () => {
   const link = up();
   link.leave();
