@@ -190,7 +190,7 @@ async def test_the_console_works_by_keyboard(house: House) -> None:
     await doctor.sees_text("Nobody new can come in.")
     await keys.press("Shift+?")
     await keys.press("Escape")
-    assert await doctor.page.locator("dialog").count() == 0
+    await doctor.page.locator("dialog").wait_for(state="detached")
 
 
 async def test_someone_removed_is_told_and_a_locked_room_says_so(house: House) -> None:

@@ -64,8 +64,8 @@ export class RemoteParticipant {
     for (const [source, track] of this.tracks) if (!named.has(source)) track.muted = true;
     for (const { source, muted, muted_by_host } of info.tracks) {
       const track = this.track(source);
-      track.muted = muted;
-      track.mutedByHost = muted_by_host ?? false;
+      track.muted = muted || muted_by_host;
+      track.mutedByHost = muted_by_host;
     }
   }
 

@@ -402,7 +402,7 @@ export class Room extends Emitter {
 
   /** @param {{source: Source, muted: boolean, by: string | null}} message */
   #mutedByOther({ source, muted, by }) {
-    this.#told.set(source, muted);
+    // Muted here as well, and told so: when the host lets go, it is the person who decides to be heard again.
     if (muted) this.#local(source)?.mute();
     this.emit("muted", { source, muted, by });
   }
