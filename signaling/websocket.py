@@ -131,7 +131,8 @@ class _Connection:
         self._out: asyncio.Queue[str | Close] = asyncio.Queue()
         self._out_bytes = 0
         self._asks: asyncio.Queue[m.Request] = asyncio.Queue()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at = 0.0  # loop time; uvloop gives a handle without `when` for what is due at once
 
     def notify(self, event: Event) -> None:
         """`Listener`."""
@@ -219,9 +220,10 @@ class _Connection:
         loop = asyncio.get_running_loop()
         at = loop.time() + max(0.0, due - self._clock.monotonic())
         if self._timer is not None:
-            if not self._timer.cancelled() and loop.time() < self._timer.when() <= at:
+            if not self._timer.cancelled() and loop.time() < self._timer_at <= at:
                 return
             self._timer.cancel()
+        self._timer_at = at
         self._timer = loop.call_at(at, self._tick)
 
     def _tick(self) -> None:

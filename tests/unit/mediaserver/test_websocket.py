@@ -13,6 +13,7 @@ from running_house import Running, running
 from websocket_peer import Peer
 
 from mediaserver.model.ids import RoomName
+from mediaserver.rooms.seat import Participant
 
 
 @pytest.fixture
@@ -144,3 +145,19 @@ async def test_pages_of_other_origins_need_leave(tmp_path: Path, origin: str, st
         )
         assert response.status == status
         response.close()
+
+
+async def test_a_stall_of_the_event_loop_fails_no_request(
+    server: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raise_hand = Participant.hand
+
+    async def slow(seat: Participant, raised: bool) -> None:
+        time.sleep(1.5)  # the stall: the heartbeat falls due while the request is answered
+        await raise_hand(seat, raised)
+
+    peer = await join(server, "patient")
+    monkeypatch.setattr(Participant, "hand", slow)
+    assert (await peer.ask("hand", raised=True))["type"] == "ok"
+    assert not peer.ws.closed
+    await peer.close()
