@@ -36,7 +36,9 @@ export class LobbyView {
           },
         })
       : null;
-    const title = error ? error.message : t(ended ? "ended.left.title" : "console.ready.title");
+    const title = error
+      ? error.message.replace(/\.$/, "")
+      : t(ended ? "ended.left.title" : "console.ready.title");
     const text = error ? error.advice : t(ended ? "ended.left.text" : "console.ready.text");
     this.el = h(
       "main",

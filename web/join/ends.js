@@ -34,7 +34,7 @@ function hero(iconName, title, text, tone) {
     "div",
     { class: "hero" },
     h("span", { class: `hero-icon ${tone}`, "aria-hidden": "true" }, icon(iconName)),
-    h("h1", { tabIndex: -1 }, title),
+    h("h1", { tabIndex: -1 }, title.replace(/\.$/, "")),
     h("p", null, text),
   );
 }

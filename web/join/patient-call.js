@@ -119,6 +119,11 @@ export class PatientCall {
             run: toggleTheme,
           },
         ];
+        const share = this.#dock.el.querySelector("[data-control=screen]");
+        if (call.canShare && share instanceof HTMLElement && share.offsetParent === null) {
+          const view = CONTROLS.screen.view(call);
+          items.splice(1, 0, { icon: view.icon, label: view.full, run: () => void call.toggleScreen() });
+        }
         if (isPhone() && media.devices.cameras.length > 1) {
           items.splice(1, 0, {
             icon: "switch-camera",
