@@ -10,7 +10,7 @@ STAMPS := $(VENV)/stamps
 CARGO := cargo --locked
 NATIVE := sfu/native
 RUST_SOURCES := $(shell find $(NATIVE)/crates bench/load -name '*.rs' -o -name Cargo.toml) $(NATIVE)/Cargo.toml $(NATIVE)/Cargo.lock
-SDK_SOURCES := $(shell find web/sdk -path '*/dist' -prune -o -path '*/types' -prune -o -name '*.js' -print 2>/dev/null) web/package.json
+WEB_SOURCES := $(shell find web -name node_modules -prune -o -name dist -prune -o -name types -prune -o \( -name '*.js' -o -name '*.mjs' \) -print) web/package.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -47,7 +47,7 @@ $(STAMPS)/node: web/package.json web/package-lock.json | $(STAMPS)/venv
 	npm install --prefix web --no-save --no-audit --no-fund --silent
 	touch $@
 
-web/sdk/dist/mediaserver.js: $(STAMPS)/node $(SDK_SOURCES)
+web/sdk/dist/mediaserver.js: $(STAMPS)/node $(WEB_SOURCES)
 	npm run --prefix web --silent build
 	touch $@
 
@@ -97,4 +97,4 @@ fuzz: ## fuzz every parser and state machine, FUZZ_SECONDS each
 	scripts/fuzz $(FUZZ_SECONDS)
 
 clean: ## remove what was built
-	rm -rf $(VENV) $(NATIVE)/target web/node_modules web/sdk/dist web/sdk/types sfu/*.so tests/output
+	rm -rf $(VENV) $(NATIVE)/target web/node_modules web/*/dist web/sdk/types sfu/*.so tests/output

@@ -63,6 +63,8 @@ class Pages:
         if _PUBLIC.fullmatch(path) is None or ".." in path:
             raise web.HTTPNotFound
         response = self._file(path)
+        if request.query.get("v") == self._version:
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         return _for_anyone(response) if path.startswith("sdk/") else response
 
     async def sdk(self, _: web.Request) -> web.StreamResponse:
@@ -80,7 +82,11 @@ class Pages:
 
     def _page(self, name: str, *, code: str) -> web.Response:
         template = self._templates.get_template(f"{name}/index.html")
-        text = template.render(clinic_name=self._clinic, code=code, static_version=self._version)
+        built = f"{name}/dist/{name}.js"
+        script = built if (self._folder / built).is_file() else f"{name}/{name}.js"
+        text = template.render(
+            clinic_name=self._clinic, code=code, static_version=self._version, script=f"/static/{script}"
+        )
         return web.Response(text=text, content_type="text/html")
 
     def _file(self, path: str) -> web.FileResponse:

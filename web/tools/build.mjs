@@ -1,4 +1,5 @@
-// One-file builds of the SDK (ES module, with a source map) and its d.ts. `--check` proves that it builds without writing.
+// One-file builds of the SDK and of each page (a page of forty modules would wait for one after the other), and the
+// SDK's d.ts. `--check` proves that it builds without writing.
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -26,6 +27,16 @@ await build({
   minify: true,
   outfile: path("sdk/dist/mediaserver.global.js"),
 });
+for (const page of ["join", "console"]) {
+  await build({
+    ...common,
+    entryPoints: [path(`${page}/${page}.js`)],
+    banner: {},
+    format: "esm",
+    minify: true,
+    outfile: path(`${page}/dist/${page}.js`),
+  });
+}
 if (write) {
   rmSync(path("sdk/types"), { recursive: true, force: true });
   execFileSync(path("node_modules/.bin/tsc"), ["-p", path("sdk/tsconfig.json")], { stdio: "inherit" });
