@@ -37,7 +37,7 @@ FLAGS = [
     "--autoplay-policy=no-user-gesture-required",
 ]
 # In the order they usually come; the last two are what the person waits for.
-STEPS = ("page", "welcome", "ready", "connected", "joined", "audio", "video")
+STEPS = ("page", "welcome", "answered", "ready", "joined", "ice", "connected", "audio", "video")
 LINK_TIMEOUT = 30.0  # seconds for the server to print its links
 JOIN_TIMEOUT = 20.0  # seconds for one patient to see and hear
 
@@ -49,6 +49,12 @@ window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...args) {
     super(...args);
     connections.push(this);
+    this.addEventListener("signalingstatechange", () => {
+      if (this.signalingState === "stable") mark("answered");
+    });
+    this.addEventListener("iceconnectionstatechange", () => {
+      if (/connected|completed/.test(this.iceConnectionState)) mark("ice");
+    });
     this.addEventListener("connectionstatechange", () => {
       if (this.connectionState === "connected") mark("connected");
     });

@@ -132,6 +132,11 @@ impl Transport {
         }
     }
 
+    /// Whether the client can be sent media: keys, a nominated tuple, fresh consent.
+    pub(crate) fn is_reachable(&self, now: Time) -> bool {
+        self.sender.is_some() && self.ice.send_tuple(now).is_some()
+    }
+
     /// Measured round-trip time, or a guess.
     pub(crate) fn rtt(&self) -> Duration {
         self.round_trip.get().unwrap_or(UNKNOWN_RTT)

@@ -25,10 +25,10 @@ impl Worker {
                 continue;
             }
             link.interest = consumer.selector.interest();
-            if let Some(layer) = consumer
-                .selector
-                .waits_for()
-                .filter(|&l| Some(l) != arriving)
+            let waits_for = consumer.selector.waits_for();
+            let client = self.transports.get(consumer.transport);
+            if let Some(layer) = waits_for
+                .filter(|&l| Some(l) != arriving && client.is_some_and(|t| t.is_reachable(now)))
             {
                 wanted |= 1 << layer;
             }
@@ -47,7 +47,11 @@ impl Worker {
             return;
         };
         let paused = consumer.paused;
-        let waits_for = consumer.selector.waits_for().filter(|_| !paused);
+        let client = self.transports.get(consumer.transport);
+        // A keyframe for a client that can't be sent to yet is lost, and delays the one it needs by
+        // the throttle's interval.
+        let useful = !paused && client.is_some_and(|t| t.is_reachable(now));
+        let waits_for = consumer.selector.waits_for().filter(|_| useful);
         let link = &mut producer.links[consumer.link];
         link.paused = paused;
         link.interest = if paused {
@@ -165,10 +169,14 @@ impl Worker {
                 .transports
                 .get(owner.transport)
                 .map_or_else(Default::default, |t| t.rtt());
-            let consumers = &self.consumers;
+            let (consumers, transports) = (&self.consumers, &self.transports);
             let waits = owner.links.iter().any(|link| {
-                let consumer = consumers.get(link.consumer);
-                !link.paused && consumer.is_some_and(|c| c.selector.waits_for() == Some(layer))
+                !link.paused
+                    && consumers.get(link.consumer).is_some_and(|consumer| {
+                        let client = transports.get(consumer.transport);
+                        consumer.selector.waits_for() == Some(layer)
+                            && client.is_some_and(|t| t.is_reachable(now))
+                    })
             });
             let Some(live) = owner.streams[usize::from(layer)].live.as_mut() else {
                 continue;

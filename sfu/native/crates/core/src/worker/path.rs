@@ -123,12 +123,9 @@ impl Worker {
     /// A client can be sent to from now on: what it waits for is asked for at once, and not when
     /// the next packet finds it waiting.
     pub(super) fn ask_for_client(&mut self, now: Time, index: u32) {
-        let Some(transport) = self.transports.get(index).filter(|t| t.sender.is_some()) else {
+        let Some(transport) = self.transports.get(index).filter(|t| t.is_reachable(now)) else {
             return;
         };
-        if transport.ice.send_tuple(now).is_none() {
-            return;
-        }
         for consumer in transport.consumers.clone() {
             self.on_consumer_changed(now, consumer);
         }

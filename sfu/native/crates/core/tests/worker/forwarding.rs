@@ -52,6 +52,29 @@ fn a_viewer_that_connects_just_after_the_keyframe_gets_another() {
 }
 
 #[test]
+fn no_keyframe_is_asked_for_before_the_viewer_can_be_sent_to_and_then_one_at_once() {
+    let mut net = Net::new();
+    let mut publisher = Peer::join(&mut net, 1);
+    let mut viewer = Peer::create(&mut net, 2);
+    let encodings = [encoding(1000, Some(1001))];
+    publisher.produce(&mut net, 1, Kind::Video, &[VP8], &encodings);
+    let mut camera = Camera::new(1000, 1);
+    shoot(&mut net, &mut publisher, &mut camera, true);
+    publisher.receive(&mut net);
+    viewer.consume(&mut net, 1, 1, 5000, &[VP8]);
+    for _ in 0..30 {
+        shoot(&mut net, &mut publisher, &mut camera, false);
+    }
+    assert!(
+        publisher.receive(&mut net).plis().is_empty(),
+        "a keyframe would be lost, and hold back the next request"
+    );
+    viewer.check(&mut net, true);
+    viewer.install(&mut net);
+    assert_eq!(publisher.receive(&mut net).plis().len(), 1, "at once");
+}
+
+#[test]
 fn packets_arrive_as_they_were_sent_with_the_viewers_numbers() {
     let mut net = Net::new();
     let (mut publisher, mut viewer, mut camera) = call(&mut net);
