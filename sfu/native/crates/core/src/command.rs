@@ -151,7 +151,8 @@ pub enum CommandBody {
         receive: MasterKey,
         send: MasterKey,
     },
-    /// A DTLS datagram for the client's current tuple; dropped, counted, when there is none.
+    /// A DTLS datagram for the client's nominated tuple, or before one is nominated for the tuple
+    /// of its last check; dropped, counted, when there is none.
     SendDtls {
         transport: TransportId,
         datagram: Vec<u8>,

@@ -260,6 +260,18 @@ impl IceLite {
         }
     }
 
+    /// Where a handshake goes: where media goes, or before the first nomination where the last check
+    /// came from. A controlling agent may use a valid pair at once (RFC 8445 section 12.1), and
+    /// Chromium says its ClientHello before it nominates; unanswered, it would wait for its timers.
+    pub fn handshake_tuple(&self, now: Time) -> Option<Tuple> {
+        if self.selected.is_some() {
+            return self.send_tuple(now);
+        }
+        let fresh = |it: &&ValidTuple| now.since(it.checked) < self.limits.consent;
+        let last = self.valid.iter().filter(fresh).max_by_key(|it| it.checked);
+        last.map(|it| it.tuple)
+    }
+
     /// Validated tuples.
     pub fn tuples(&self) -> impl Iterator<Item = Tuple> {
         self.valid.iter().map(|it| it.tuple)

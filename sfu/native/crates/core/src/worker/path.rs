@@ -63,7 +63,7 @@ impl Worker {
             return Err(CommandError::Invalid("datagram"));
         }
         let transport = self.transport_mut(index)?;
-        match transport.ice.send_tuple(now) {
+        match transport.ice.handshake_tuple(now) {
             Some(tuple) => self.post(index, tuple, datagram),
             None => transport.drops.count(DropReason::NotConnected),
         }

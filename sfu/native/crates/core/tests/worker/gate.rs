@@ -80,6 +80,19 @@ fn dtls_is_handed_up_from_validated_tuples_at_a_limited_rate_and_down_to_the_nom
 }
 
 #[test]
+fn a_handshake_is_answered_before_nomination_on_the_tuple_that_was_checked_last() {
+    let mut net = Net::new();
+    let mut peer = Peer::create(&mut net, 1);
+    let down = CommandBody::SendDtls {
+        transport: peer.id,
+        datagram: vec![22, 1, 2],
+    };
+    peer.check(&mut net, false);
+    net.ok(down);
+    assert_eq!(peer.receive(&mut net).dtls, [[22, 1, 2]]);
+}
+
+#[test]
 fn media_needs_keys_a_right_tag_and_a_fresh_index() {
     let mut net = Net::new();
     let mut publisher = Peer::create(&mut net, 1);
