@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,9 @@ FLAGS = [
 STEPS = ("page", "welcome", "answered", "ready", "joined", "ice", "connected", "audio", "video")
 LINK_TIMEOUT = 30.0  # seconds for the server to print its links
 JOIN_TIMEOUT = 20.0  # seconds for one patient to see and hear
+# Seconds between two patients: the one before has left, and the browser has put away its page. Both people's
+# three layers are encoded on this very machine, which is what its cores are busy with.
+PAUSE = 1.5
 
 MARK_STEPS = """
 window.steps = {};
@@ -129,6 +133,7 @@ def _visit(browser: Browser, url: str) -> dict[str, float]:
         return steps
     finally:
         page.context.close()
+        time.sleep(PAUSE)
 
 
 def _spread(values: list[float]) -> dict[str, int]:
