@@ -1,6 +1,7 @@
 """How long after opening their link a patient sees and hears the other one: Chromium on this machine.
 
-A clinician is in the call. A patient opens the link in a fresh profile; the page's own *Join* button is
+A clinician is in the call: the SDK without a page around it, because a real one's screen is drawn by
+another machine. A patient opens the link in a fresh profile; the page's own *Join* button is
 pressed the moment it can be. Times are milliseconds since the navigation began, taken inside the page.
 """
 
@@ -39,11 +40,11 @@ FLAGS = [
 ]
 # In the order they usually come; the last two are what the person waits for.
 STEPS = ("page", "welcome", "answered", "ready", "joined", "ice", "connected", "audio", "video")
-LINK_TIMEOUT = 30.0  # seconds for the server to print its links
 JOIN_TIMEOUT = 20.0  # seconds for one patient to see and hear
 # Seconds between two patients: the one before has left, and the browser has put away its page. Both people's
 # three layers are encoded on this very machine, which is what its cores are busy with.
 PAUSE = 1.5
+ROOM = "demo"  # that of the printed links
 
 MARK_STEPS = """
 window.steps = {};
@@ -92,17 +93,28 @@ setInterval(async () => {
 """
 
 
+CLINICIAN = """
+import { connect, LocalMedia } from "/sdk/mediaserver.js";
+const media = new LocalMedia();
+await media.start();
+window.room = await connect(location.href.replace("/healthz", ""), { token: document.title, media });
+"""
+
+
 def measure(runs: int) -> dict[str, Any]:
     """Opens a patient's link `runs` times: p50, p95 and the worst of each step in ms, and every run."""
     chromium = shutil.which("chromium")
     if chromium is None:
         raise MissingError("chromium is missing; `make browsers` installs it")
-    with _server() as links, sync_playwright() as playwright:
+    with _server() as (url, link, token), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
         try:
-            clinician = _open(browser, links["clinician"])
-            clinician.wait_for_function("() => window.steps.joined", timeout=JOIN_TIMEOUT * 1000)
-            rows = [_visit(browser, links["patient"]) for _ in range(runs)]
+            clinician = browser.new_context(permissions=["camera", "microphone"], bypass_csp=True).new_page()
+            clinician.goto(url + "/healthz")
+            clinician.evaluate("(token) => { document.title = token; }", token)
+            clinician.add_script_tag(content=CLINICIAN, type="module")
+            clinician.wait_for_function("() => window.room", timeout=JOIN_TIMEOUT * 1000)
+            rows = [_visit(browser, link) for _ in range(runs)]
         finally:
             browser.close()
     return {
@@ -150,29 +162,35 @@ def _free_port(kind: socket.SocketKind) -> int:
 
 
 @contextmanager
-def _server() -> Iterator[dict[str, str]]:
-    """A server as a person starts it; its links by role."""
+def _server() -> Iterator[tuple[str, str, str]]:
+    """A server as a person starts it: its address, a patient's link, a clinician's token."""
+    program = [sys.executable, "-m", "mediaserver"]
+    url = f"http://localhost:{_free_port(socket.SOCK_STREAM)}"
     with tempfile.TemporaryDirectory() as data:
+        where = ["--http", url.removeprefix("http://"), "--data", data]
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mediaserver", "serve", "--dev", "--data", data),
-                *("--http", f"localhost:{_free_port(socket.SOCK_STREAM)}"),
-                *("--media", f"127.0.0.1:{_free_port(socket.SOCK_DGRAM)}"),
-            ],
+            [*program, "serve", "--dev", *where, "--media", f"127.0.0.1:{_free_port(socket.SOCK_DGRAM)}"],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=Path.cwd(),
         )
         try:
-            links: dict[str, str] = {}
-            assert process.stdout is not None  # noqa: S101 - asked for above
-            while len(links) < 2:
-                line = process.stdout.readline()
-                if not line:
-                    raise BenchError("the server did not start")
-                if found := re.fullmatch(r"link (\w+) (\S+)\n", line):
-                    links[found[1]] = found[2]
-            yield links
+            link = _patients_link(process)
+            person = ["--room", ROOM, "--identity", "bench", "--name", "Bench", "--role", "clinician"]
+            token = subprocess.run(
+                [*program, "token", "create", *person, "--data", data],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout.strip()
+            yield url, link, token
         finally:
             process.terminate()
             process.wait(15)
+
+
+def _patients_link(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None  # noqa: S101 - asked for by the caller
+    for line in process.stdout:
+        if found := re.fullmatch(r"link patient (\S+)\n", line):
+            return found[1]
+    raise BenchError("the server did not start")

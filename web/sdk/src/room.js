@@ -152,8 +152,10 @@ export class Room extends Emitter {
     this.#entered = true;
     this.#socket.entered();
     mark("enter");
-    await this.#attachAll();
-    await this.#socket.request({ type: "enter" });
+    // Asked first: the others' pictures are under way while this device's encoders start, which takes a while.
+    const entered = this.#socket.request({ type: "enter" });
+    this.#attachAll().catch(() => {});
+    await entered;
     mark("entered");
     this.#setState("connected");
   }
