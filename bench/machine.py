@@ -36,15 +36,15 @@ class BlackHole:
             raise MissingError("making a network namespace needs root")
         if shutil.which("ip") is None:
             raise MissingError("the `ip` command (iproute2) is not installed")
-        self._ip("netns", "add", self.name)
-        self._made = True
+        self._made = True  # before it is: a signal may come while `ip` makes it
         try:
+            self._ip("netns", "add", self.name)
             self._inside("link", "set", "lo", "up")
             self._inside("link", "add", "hole", "type", "ifb")
             self._inside("address", "add", NETWORK, "dev", "hole")
             self._inside("link", "set", "hole", "mtu", "1500", "up")
             self._inside("route", "replace", "default", "dev", "hole")
-        except MissingError:
+        except BaseException:
             self.close()
             raise
         return self
