@@ -13,8 +13,18 @@ from people import SCREENS, House, Visitor
 
 pytestmark = pytest.mark.browser
 
-SIZES = [(size, dark) for size in SCREENS for dark in (False, True)]
-NAMES = [f"{size}-{'dark' if dark else 'light'}" for size, dark in SIZES]
+# A phone by day and a desk by night in each run; the other four are drawn in the long one.
+OFTEN = {("phone", False), ("desktop", True)}
+SIZES = [
+    pytest.param(
+        size,
+        dark,
+        id=f"{size}-{'dark' if dark else 'light'}",
+        marks=[] if (size, dark) in OFTEN else pytest.mark.long,
+    )
+    for size in SCREENS
+    for dark in (False, True)
+]
 
 WEAK_NETWORK = """
 const real = RTCPeerConnection.prototype.getStats;
@@ -59,7 +69,7 @@ async def keep(visitor: Visitor, name: str) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("size", "dark"), SIZES, ids=NAMES)
+@pytest.mark.parametrize(("size", "dark"), SIZES)
 async def test_the_patients_page_in_every_state(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     screen = SCREENS[size]
@@ -154,7 +164,7 @@ async def test_the_patients_page_in_every_state(house: House, size: str, dark: b
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("size", "dark"), SIZES, ids=NAMES)
+@pytest.mark.parametrize(("size", "dark"), SIZES)
 async def test_the_console_in_every_state(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     doctor = await house.person("okafor", "Dr. Adaeze Okafor", "clinician", SCREENS[size], dark=dark)
@@ -210,7 +220,7 @@ async def test_the_console_in_every_state(house: House, size: str, dark: bool) -
     await keep(doctor, f"console-keys-{end}")
 
 
-@pytest.mark.parametrize(("size", "dark"), SIZES, ids=NAMES)
+@pytest.mark.parametrize(("size", "dark"), SIZES)
 async def test_pages_that_cannot_lead_to_a_call(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     unknown = await house.visitor(
