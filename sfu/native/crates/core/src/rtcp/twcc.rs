@@ -50,17 +50,18 @@ impl<'a> TwccFeedback<'a> {
         let time = u32_at(control, 4)?;
         let body = control.get(8..)?;
         let status_count = u16_at(control, 2)?;
-        let mut left = u32::from(status_count);
+        let mut left = status_count;
         let mut chunks = Symbols::new(body);
         let mut deltas = 0usize;
         while left > 0 {
-            match chunks.next()? {
-                symbol::LOST => {}
-                symbol::SMALL => deltas += 1,
-                symbol::LARGE => deltas += 2,
+            let (symbol, count) = chunks.run(left)?;
+            deltas += match symbol {
+                symbol::LOST => 0,
+                symbol::SMALL => usize::from(count),
+                symbol::LARGE => 2 * usize::from(count),
                 _ => return None,
-            }
-            left -= 1;
+            };
+            left -= count;
         }
         let (chunks, rest) = body.split_at_checked(chunks.at)?;
         let deltas = rest.get(..deltas)?;
@@ -140,10 +141,10 @@ impl<'a> Symbols<'a> {
     }
 }
 
-impl Iterator for Symbols<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
+impl Symbols<'_> {
+    /// The next symbol and how often it stands there, `most` times at most: a run length chunk of two
+    /// bytes stands for up to 8191 packets, which are not walked one by one.
+    fn run(&mut self, most: u16) -> Option<(u8, u16)> {
         // A run of length zero is legal and says nothing; the bytes of the chunks bound the loop.
         while self.left == 0 {
             self.chunk = u16_at(self.chunks, self.at)?;
@@ -154,11 +155,24 @@ impl Iterator for Symbols<'_> {
                 _ => 7,
             };
         }
+        if self.chunk >> 15 == 0 {
+            let count = self.left.min(most);
+            self.left -= count;
+            return Some(((self.chunk >> 13 & 0x3) as u8, count));
+        }
         self.left -= 1;
-        Some(match self.chunk >> 14 {
-            0 | 1 => (self.chunk >> 13 & 0x3) as u8,
-            2 => (self.chunk >> self.left & 0x1) as u8,
-            _ => (self.chunk >> (2 * self.left) & 0x3) as u8,
-        })
+        let symbol = match self.chunk >> 14 {
+            2 => self.chunk >> self.left & 0x1,
+            _ => self.chunk >> (2 * self.left) & 0x3,
+        };
+        Some((symbol as u8, 1))
+    }
+}
+
+impl Iterator for Symbols<'_> {
+    type Item = u8;
+
+    fn next(&mut self) -> Option<u8> {
+        self.run(1).map(|(symbol, _)| symbol)
     }
 }

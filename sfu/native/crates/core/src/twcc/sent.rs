@@ -8,6 +8,8 @@ use crate::time::Time;
 
 /// Packets remembered: a second at 25 Mbit/s.
 const WINDOW: u64 = 2048;
+/// Packets of one message that are looked at; a viewer tells every 50 to 250 ms.
+const MOST_TOLD: u64 = 2 * WINDOW;
 /// Extended number of the first packet: 0 on the wire.
 const FIRST: u64 = 1 << 16;
 /// The acknowledged rate is taken over at least this long.
@@ -87,6 +89,10 @@ impl SentPackets {
         feedback: &TwccFeedback<'_>,
         mut each: impl FnMut(Acknowledged),
     ) {
+        // A few bytes can claim 65535 lost packets, and a datagram holds dozens of such claims.
+        if u64::from(feedback.status_count) > MOST_TOLD {
+            return;
+        }
         for (sequence, arrived_us) in feedback.arrivals() {
             let back = (self.next as u16).wrapping_sub(sequence);
             if back == 0 || u64::from(back) > WINDOW.min(self.next - FIRST) {
@@ -188,6 +194,18 @@ mod tests {
         );
         assert_eq!(feed(&mut sent, 1, first + 1, &[first + 1]).len(), 0);
         assert_eq!(sent.counts(), (0, 0));
+    }
+
+    #[test]
+    fn a_message_that_claims_more_than_is_remembered_is_ignored() {
+        let mut sent = SentPackets::new();
+        for _ in 0..100 {
+            sent.on_sent(Time::ZERO, 100);
+        }
+        let long = FIRST - MOST_TOLD;
+        assert_eq!(feed(&mut sent, 1, long, &[FIRST + 1]).len(), 0);
+        assert_eq!(feed(&mut sent, 1, long + 2, &[FIRST + 1]).len(), 2);
+        assert_eq!(sent.counts(), (1, 1));
     }
 
     #[test]
