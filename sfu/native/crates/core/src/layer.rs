@@ -31,8 +31,17 @@ pub(crate) struct LayerSelector {
     target: Option<u8>,
     /// Highest temporal layer taken now.
     temporal_now: u8,
-    /// Whether the frame that is passing is left out.
-    skipping: Option<u32>,
+    /// The newest frame of the current layer, if its packets say a temporal layer.
+    frame: Option<Passing>,
+}
+
+/// A frame is sent whole or not at all, in whichever order its packets come.
+#[derive(Clone, Copy, Debug)]
+struct Passing {
+    timestamp: u32,
+    /// Its newest packet.
+    sequence: u64,
+    skipped: bool,
 }
 
 impl LayerSelector {
@@ -46,7 +55,7 @@ impl LayerSelector {
             current: None,
             target: None,
             temporal_now: u8::MAX,
-            skipping: None,
+            frame: None,
         }
     }
 
@@ -83,7 +92,7 @@ impl LayerSelector {
     /// Starts over: the next packet forwarded begins at a keyframe (pause, source changed).
     pub(crate) fn reset(&mut self) {
         self.current = None;
-        self.skipping = None;
+        self.frame = None;
         self.aim();
     }
 
@@ -118,22 +127,40 @@ impl LayerSelector {
         }
         self.current = Some(layer);
         self.temporal_now = self.temporal;
-        self.skipping = None;
+        self.frame = None;
         self.aim();
         Choice::Switch
     }
 
-    /// Whole frames are left out, by timestamp: a frame begun is finished.
+    /// Whole frames are left out, by timestamp: a frame begun is finished. A late packet of an older
+    /// frame decides nothing about the newest.
     fn choose_temporal(&mut self, meta: &Meta) -> Choice {
         let info = &meta.frame_info;
         let Some(temporal) = info.temporal else {
             return Choice::Forward;
         };
-        if info.start_of_frame {
-            self.temporal_now = info.raise(self.temporal_now, self.temporal);
-            self.skipping = (temporal > self.temporal_now).then_some(meta.timestamp);
-        }
-        if self.skipping == Some(meta.timestamp) {
+        let skipped = match &mut self.frame {
+            Some(frame) if frame.timestamp == meta.timestamp => {
+                frame.sequence = frame.sequence.max(meta.sequence);
+                frame.skipped
+            }
+            Some(frame) if meta.sequence < frame.sequence => temporal > self.temporal_now,
+            _ => {
+                self.temporal_now = if info.start_of_frame {
+                    info.raise(self.temporal_now, self.temporal)
+                } else {
+                    self.temporal_now.min(self.temporal) // its start is missing
+                };
+                let skipped = temporal > self.temporal_now;
+                self.frame = Some(Passing {
+                    timestamp: meta.timestamp,
+                    sequence: meta.sequence,
+                    skipped,
+                });
+                skipped
+            }
+        };
+        if skipped {
             Choice::Skip
         } else {
             Choice::Forward
@@ -267,5 +294,33 @@ mod tests {
         selector.prefer(255, 2);
         assert_eq!(selector.choose(0, &frame(2, false, 4)), Choice::Skip);
         assert_eq!(selector.choose(0, &frame(2, true, 5)), Choice::Forward);
+    }
+
+    #[test]
+    fn loss_and_late_packets_do_not_cut_a_frame_in_two() {
+        let mut selector = LayerSelector::new(true);
+        selector.set_active(1);
+        selector.prefer(255, 0);
+        selector.choose(0, &packet(true));
+        let at = |sequence, temporal, timestamp, start_of_frame| {
+            let mut meta = frame(temporal, false, timestamp);
+            (meta.sequence, meta.frame_info.start_of_frame) = (sequence, start_of_frame);
+            meta
+        };
+        // (packet, what becomes of it)
+        let table = [
+            (at(1, 0, 1, true), Choice::Forward),
+            (at(5, 2, 3, true), Choice::Skip),
+            (at(3, 0, 2, true), Choice::Forward), // a repair of the frame before
+            (at(4, 2, 2, true), Choice::Skip),
+            (at(6, 2, 3, false), Choice::Skip),
+            (at(9, 2, 4, false), Choice::Skip), // its start is missing,
+            (at(8, 2, 4, true), Choice::Skip),  // and comes late
+            (at(10, 0, 5, true), Choice::Forward),
+        ];
+        for (meta, expected) in table {
+            let choice = selector.choose(0, &meta);
+            assert_eq!(choice, expected, "packet {}", meta.sequence);
+        }
     }
 }
