@@ -50,9 +50,7 @@ impl Worker {
         };
         self.transport_ids.remove(&transport.id);
         for tuple in transport.ice.tuples().chain(transport.ice.selected()) {
-            if self.tuples.get(&tuple) == Some(&index) {
-                self.tuples.remove(&tuple);
-            }
+            self.disown(index, &tuple);
         }
         for ufrag in transport.ice.ufrags() {
             self.ufrags.remove(ufrag);

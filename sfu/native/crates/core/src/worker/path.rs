@@ -73,7 +73,7 @@ impl Worker {
     pub(super) fn adopt(&mut self, now: Time, id: TransportId, tuple: Tuple) -> Result {
         let index = self.transport(id)?;
         if let Some(evicted) = self.transport_mut(index)?.ice.adopt(now, tuple) {
-            self.tuples.remove(&evicted);
+            self.disown(index, &evicted);
         }
         self.claim(index, tuple);
         self.tell_path(now, index);
@@ -85,6 +85,13 @@ impl Worker {
     /// another behind a NAT.
     pub(super) fn claim(&mut self, index: u32, tuple: Tuple) {
         self.tuples.insert(tuple, index);
+    }
+
+    /// A client lost a tuple; whoever claimed it since keeps it.
+    pub(super) fn disown(&mut self, index: u32, tuple: &Tuple) {
+        if self.tuples.get(tuple) == Some(&index) {
+            self.tuples.remove(tuple);
+        }
     }
 
     /// Tells the control plane when the path changed, and keeps its timer.

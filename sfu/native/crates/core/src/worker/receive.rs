@@ -61,10 +61,12 @@ impl Worker {
         };
         transport.traffic.packets_received += 1;
         transport.traffic.bytes_received += datagram.len() as u64;
+        let proved = transport.ice.is_validated(tuple);
         if let Some(evicted) = outcome.evicted {
-            self.tuples.remove(&evicted);
+            self.disown(index, &evicted);
         }
-        if outcome.tuple_validated {
+        // Not only when it is new to this client: another one may have claimed it meanwhile.
+        if proved {
             self.claim(index, tuple);
         }
         if let Some(ufrag) = outcome.retired_ufrag {

@@ -35,9 +35,7 @@ impl Worker {
         let mut gone = Vec::new();
         transport.ice.expire(now, |tuple| gone.push(tuple));
         for tuple in gone {
-            if self.tuples.get(&tuple) == Some(&index) {
-                self.tuples.remove(&tuple);
-            }
+            self.disown(index, &tuple);
         }
         self.tell_path(now, index);
         for n in 0.. {

@@ -159,6 +159,27 @@ fn a_path_moves_to_the_tuple_nominated_last() {
 }
 
 #[test]
+fn a_tuple_that_another_client_claimed_is_taken_back_by_the_next_check() {
+    let mut net = Net::new();
+    let (mut publisher, mut viewer, mut camera) = call(&mut net);
+    shoot(&mut net, &mut publisher, &mut camera, true);
+    let mut claim = |net: &mut Net, tuple| {
+        let check = viewer.check_bytes(false);
+        net.datagram(tuple, check);
+    };
+    claim(&mut net, publisher.tuple);
+    shoot(&mut net, &mut publisher, &mut camera, false);
+    publisher.check(&mut net, true);
+    // The one who claimed it has more tuples than it may, so that it loses its claim.
+    for port in 0..8 {
+        claim(&mut net, tuple(50_000 + port));
+    }
+    shoot(&mut net, &mut publisher, &mut camera, false);
+    let stream = net.stats().producers[0].streams[0].clone();
+    assert_eq!(stream.packets, 6, "all but what came under the wrong name");
+}
+
+#[test]
 fn an_ice_restart_keeps_the_old_path_until_the_new_is_nominated() {
     let mut net = Net::new();
     let (mut publisher, mut viewer, mut camera) = call(&mut net);
