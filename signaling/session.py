@@ -211,6 +211,8 @@ class Session:
     def refused(self, request: m.Request, refusal: Refused) -> list[Effect]:
         """A request was refused. A refused join closes; a refused resume may be followed by a join."""
         self._pending.discard(request.id)
+        if self._ending == request.id:
+            self._ending = None
         if self.state is State.CLOSED:
             return []
         error = _error(request.id, refusal.code, refusal.message)

@@ -339,6 +339,17 @@ def test_a_drop_tells_the_seat_once() -> None:
     assert s.next_timeout() is None
 
 
+def test_an_end_that_was_refused_is_not_answered_again_when_the_call_ends() -> None:
+    s = session(State.PRESENT)
+    [ask] = s.received(text("end"), T0)
+    assert isinstance(ask, Ask)
+    s.refused(ask.request, Refused(ErrorCode.FORBIDDEN, "no"))
+    farewell, close = s.event(ev.Dismissed(ev.Departure.ENDED))
+    assert isinstance(farewell, Send)
+    assert isinstance(farewell.message, m.Bye)
+    assert isinstance(close, Close)
+
+
 @given(
     st.lists(st.tuples(st.sampled_from([*REQUESTS, "junk", "time", "drop"]), st.floats(0, 4)), max_size=40)
 )
