@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sdp_offers import (
     MID,
@@ -493,7 +493,7 @@ def test_it_is_a_pure_function() -> None:
     assert previous.answer == before
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(NAMES), st.data())
 def test_a_mutated_offer_is_answered_or_refused(name: str, data: st.DataObject) -> None:
     lines = recorded(name).split("\r\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sdp_offers import NAMES, audio, offer, recorded, video
 
@@ -218,7 +218,7 @@ ATTRIBUTE = st.sampled_from(
 VALUE = st.text(alphabet="0123456789abcFID:;=/,~ *-sendrcv\u00e9", max_size=60)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(ATTRIBUTE, VALUE), max_size=8))
 def test_any_attributes_are_read_the_same_again_or_refused(attributes: list[tuple[str, str]]) -> None:
     text = offer(video("0")) + "".join(f"a={name}:{value}\r\n" for name, value in attributes)
