@@ -214,7 +214,7 @@ def add_metrics(router: web.UrlDispatcher, metrics: Metrics, authenticator: Auth
     """`/metrics`, for this machine, or with a token that has the `rooms` grant."""
 
     async def handler(request: web.Request) -> web.Response:
-        if not _local(request.remote) and not _operator(request, authenticator):
+        if not _local(request) and not _operator(request, authenticator):
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
         return web.Response(
             body=metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
@@ -223,9 +223,12 @@ def add_metrics(router: web.UrlDispatcher, metrics: Metrics, authenticator: Auth
     router.add_get("/metrics", handler)
 
 
-def _local(remote: str | None) -> bool:
+def _local(request: web.Request) -> bool:
+    # A proxy on this machine that isn't trusted (or was not told) makes the whole world look local.
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False
     try:
-        return ipaddress.ip_address(remote or "").is_loopback
+        return ipaddress.ip_address(request.remote or "").is_loopback
     except ValueError:
         return False
 

@@ -94,6 +94,12 @@ async def test_metrics_want_this_machine_or_a_token(tmp_path: Path) -> None:
         assert (await server.client.get("/metrics", headers=operator)).status == 200
 
 
+async def test_metrics_take_nobody_behind_an_unknown_proxy_for_this_machine(server: Running) -> None:
+    for header in ("X-Forwarded-For", "Forwarded"):
+        response = await server.client.get("/metrics", headers={header: "for=203.0.113.9"})
+        assert response.status == 401
+
+
 async def test_rest_asks_the_same_rooms(server: Running) -> None:
     headers = {"Authorization": f"Bearer {server.token('o', rooms=True)}"}
     body = {"name": "r", "max_participants": 3, "metadata": {"clinic": "north"}}
