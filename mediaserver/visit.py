@@ -51,6 +51,7 @@ class VisitLimits:
 class _Person:
     identity: str
     stage: Stage
+    passes_lock: bool
     dropped_at: float | None = None
 
 
@@ -138,12 +139,12 @@ class Visit:
         doesn't count against the limit. Raises VisitFullError, VisitLockedError; a host passes a lock.
         """
         former = [other for other, person in self._people.items() if person.identity == identity]
-        known = bool(former) or identity in self._expected
-        if self.locked and not host and not known:
+        passes = host or identity in self._expected or any(self._passes_lock(other) for other in former)
+        if self.locked and not passes:
             raise VisitLockedError
         if len(self._people) - len(former) >= self.limits.participants:
             raise VisitFullError
-        self._people[who] = _Person(identity, Stage.WAITING if prepared else Stage.PRESENT)
+        self._people[who] = _Person(identity, Stage.WAITING if prepared else Stage.PRESENT, passes)
         self._expected.discard(identity)
         changes: list[Change] = [self._remove(other, Departure.REPLACED, now) for other in former]
         self._empty_since = None
@@ -152,10 +153,14 @@ class Visit:
         return changes
 
     def enter(self, who: ParticipantId) -> list[Change]:
-        """Someone who waits comes in; nothing for one who is in or gone."""
+        """Someone who waits comes in; nothing for one who is in or gone. Raises VisitLockedError: to wait
+        already is not to be in, and whoever locked the door didn't see them.
+        """
         person = self._people.get(who)
         if person is None or person.stage is Stage.PRESENT:
             return []
+        if self.locked and not self._passes_lock(who):
+            raise VisitLockedError
         person.stage = Stage.PRESENT
         return [Entered(who)]
 
@@ -207,6 +212,10 @@ class Visit:
             self._over = True
             changes.append(Emptied())
         return changes
+
+    def _passes_lock(self, who: ParticipantId) -> bool:
+        person = self._people[who]
+        return person.passes_lock or person.stage is Stage.PRESENT
 
     def _remove(self, who: ParticipantId, reason: Departure, now: float) -> Gone:
         person = self._people.pop(who)

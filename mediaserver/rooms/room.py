@@ -42,6 +42,8 @@ from signaling.ports import Door, ErrorCode, Follow, Listener, Refused
 
 log = structlog.get_logger(__name__)
 
+_LOCKED = "The host locked the room."
+
 # A WHIP or WHEP client has nothing but its media: with that it is gone.
 _MEDIA_OVER = (PathState.CONSENT_LOST.value, "dtls_failed", "dtls_closed")
 
@@ -115,7 +117,7 @@ class Room:
             raise Refused(ErrorCode.ROOM_FULL, "The room is full.") from None
         except VisitLockedError:
             await seat.leg.close()
-            raise Refused(ErrorCode.ROOM_LOCKED, "The host locked the room.") from None
+            raise Refused(ErrorCode.ROOM_LOCKED, _LOCKED) from None
         self.people[seat.id] = seat
         log.info("joined", room=self.id, participant=seat.id, role=person.role.value, door=door.value)
         self._perform(changes)
@@ -129,11 +131,16 @@ class Room:
         self._perform(self.visit.resume(seat.id, self._clock.monotonic()))
 
     async def enter(self, seat: Participant) -> None:
-        """One who waited comes in: from now on they are seen and heard."""
-        changes = self.visit.enter(seat.id)
-        if changes:
-            await seat.leg.show(True)
-        self._perform(changes)
+        """One who waited comes in: from now on they are seen and heard. Raises Refused."""
+        try:
+            changes = self.visit.enter(seat.id)
+        except VisitLockedError:
+            raise Refused(ErrorCode.ROOM_LOCKED, _LOCKED) from None
+        if not changes:
+            return
+        await seat.leg.show(True)
+        if seat.id in self.people:  # else they were removed meanwhile
+            self._perform(changes)
 
     # What people do.
 

@@ -13,6 +13,7 @@ from running_house import ROOM, Running, running
 from websocket_peer import Peer
 
 from mediaserver import logs
+from mediaserver.model.ids import ParticipantId
 from mediaserver.model.roles import Role
 from signaling.ports import CloseCode
 
@@ -95,6 +96,20 @@ async def test_a_host_mutes_and_asks_to_unmute(call: tuple[Peer, Peer]) -> None:
     assert await silence(clinician, patient, "microphone"), "only the patient can unmute"
     await patient.ask("mute", source="microphone", muted=False)
     await frames(clinician, patient, "microphone")
+
+
+async def test_one_who_is_removed_while_they_enter_fails_nothing(server: Running) -> None:
+    waiting = Peer(server.client, server.token("patient"))
+    await waiting.connect(prepare=True)
+    room = server.house.rooms._rooms[ROOM]
+    seat = room.people[ParticipantId(me(waiting))]
+    async with seat.leg.lock:
+        entering = asyncio.create_task(seat.enter())
+        await asyncio.sleep(0)
+        room.remove(seat.id)
+    await entering
+    assert not room.people
+    await waiting.close()
 
 
 async def test_chat_hand_and_the_active_speaker(call: tuple[Peer, Peer]) -> None:

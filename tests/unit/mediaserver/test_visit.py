@@ -94,6 +94,32 @@ def test_a_locked_room_takes_hosts_and_those_expected() -> None:
     assert v.expected == set()
 
 
+def test_one_who_waits_does_not_slip_in_after_the_door_was_locked() -> None:
+    v = visit(participants=9)
+    arrive(v, A, prepared=True)
+    arrive(v, B, prepared=True, host=True)
+    v.locked = True
+    with pytest.raises(VisitLockedError):
+        v.enter(A)
+    assert v.stage(A) is Stage.WAITING
+    assert v.enter(B) == [Entered(B)]
+    v.locked = False
+    assert v.enter(A) == [Entered(A)]
+
+
+def test_a_reload_in_a_locked_room_leads_back_in_only_who_was_in() -> None:
+    v = visit(participants=9)
+    arrive(v, A, identity="in")
+    arrive(v, B, identity="waits", prepared=True)
+    again, twice = ParticipantId("again"), ParticipantId("twice")
+    arrive(v, twice, identity="waits", prepared=True)
+    v.locked = True
+    arrive(v, again, identity="in", prepared=True)
+    assert v.enter(again) == [Entered(again)]
+    with pytest.raises(VisitLockedError):
+        v.enter(twice)
+
+
 def test_an_empty_visit_ends_after_a_while_and_not_while_someone_may_resume() -> None:
     v = visit()
     assert v.next_timeout() == 300
