@@ -130,7 +130,7 @@ class _Connection:
         self._seat: Seat | None = None
         self._out: asyncio.Queue[str | Close] = asyncio.Queue()
         self._out_bytes = 0
-        self._asks: asyncio.Queue[m.Request] = asyncio.Queue()
+        self._asks: asyncio.Queue[m.Request | None] = asyncio.Queue()  # None: no more will come
         self._timer: asyncio.Handle | None = None
         self._timer_at = 0.0  # loop time; uvloop gives a handle without `when` for what is due at once
 
@@ -144,6 +144,10 @@ class _Connection:
         self._arm()
         try:
             await self._read()
+            # What was asked before the end is still done: a `leave` comes right before the close, and half
+            # of an `enter` would be nobody's state. Only then is the connection lost.
+            self._asks.put_nowait(None)
+            await asyncio.wait(tasks[1:], timeout=self._settings.close_timeout)
             self._perform(self._session.disconnected())
             # The writer ends by itself after a Close; a dead peer must not hold it for ever.
             await asyncio.wait(tasks[:1], timeout=self._settings.close_timeout)
@@ -231,12 +235,13 @@ class _Connection:
         self._perform(self._session.timeout(self._clock.monotonic()))
 
     async def _ask(self) -> None:
-        while True:
-            request = await self._asks.get()
+        while (request := await self._asks.get()) is not None:
+            if self._session.state is State.CLOSED:
+                return
             try:
                 if isinstance(request, m.Join):
                     await self._join(request)
-                elif self._seat is None or self._session.state is State.CLOSED:
+                elif self._seat is None:
                     raise Refused(ErrorCode.CONFLICT, "Join first.")
                 else:
                     answer = await _act(self._seat, request)

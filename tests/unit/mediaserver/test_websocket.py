@@ -153,3 +153,14 @@ async def test_a_timer_that_is_due_at_once_fails_no_request(tmp_path: Path) -> N
         for n in range(20):
             assert (await peer.ask("hand", raised=n % 2 == 0))["type"] == "ok"
         await peer.close()
+
+
+async def test_who_leaves_and_closes_at_once_has_left(server: Running) -> None:
+    watcher, leaver = await join(server, "watcher"), await join(server, "leaver")
+    # Both frames in one segment, as a browser sends them.
+    await leaver.ws.send_json({"type": "leave", "id": 99})
+    await leaver.ws._writer.close(1000)
+    await watcher.until(lambda: bool(watcher.messages("left")))
+    assert watcher.messages("left")[0]["reason"] == "left"
+    assert not watcher.messages("updated"), "they were never reconnecting"
+    await watcher.close()
