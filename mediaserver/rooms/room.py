@@ -79,6 +79,7 @@ class Room:
         self._opened_at = self._now_ms()
         self._chat: deque[ev.ChatLine] = deque(maxlen=defaults.chat_lines)
         self._lines = 0
+        self._coming = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._renewing: asyncio.Handle | None = None
@@ -96,10 +97,15 @@ class Room:
             self, new_participant_id(), new_resume_key(), person, listener, door, follow, self._now_ms()
         )
         self._check_open()
+        self._coming += 1
+        self._arm()
         try:
             transport = await self._router.create_transport()
         except MediaError:
             raise Refused(ErrorCode.UNAVAILABLE, "The server is busy; try again in a moment.") from None
+        finally:
+            self._coming -= 1
+            self._arm()
         seat.leg = Leg(
             self._router, transport, self._fingerprints, lambda state: self._media_state(seat, state)
         )
@@ -283,7 +289,8 @@ class Room:
     def _arm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        due = None if self.closed else self.visit.next_timeout()
+        # A room to which someone is on the way is not empty, however short its patience.
+        due = None if self.closed or self._coming else self.visit.next_timeout()
         if due is not None:
             delay = max(0.0, due - self._clock.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._timeout)

@@ -164,3 +164,9 @@ async def test_who_leaves_and_closes_at_once_has_left(server: Running) -> None:
     assert watcher.messages("left")[0]["reason"] == "left"
     assert not watcher.messages("updated"), "they were never reconnecting"
     await watcher.close()
+
+
+async def test_a_room_that_may_not_be_empty_waits_for_who_is_on_the_way(tmp_path: Path) -> None:
+    async with running(tmp_path, rooms={"empty_timeout": 0}) as impatient:
+        peer = await join(impatient, "patient")
+        await peer.close()
