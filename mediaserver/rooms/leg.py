@@ -55,6 +55,7 @@ class Leg:
     ) -> None:
         self.lock = asyncio.Lock()
         self.published: dict[str, Published] = {}  # by mid
+        self.held: set[Source] = set()  # muted by a host, whatever becomes of the track
         self.connected = False  # whether media ever flowed
         self.path = PathState.NEW
         self.state = PathState.NEW.value
@@ -97,6 +98,13 @@ class Leg:
     def track(self, source: Source) -> Published | None:
         """The track of a source."""
         return next((track for track in self.published.values() if track.source is source), None)
+
+    def hold(self, source: Source, held: bool) -> None:
+        """A host mutes a source, or lets go of it."""
+        if held:
+            self.held.add(source)
+        else:
+            self.held.discard(source)
 
     # Negotiation.
 
@@ -183,9 +191,10 @@ class Leg:
             intent = plan[mid]
             known = self.published.get(mid)
             if known is None:
-                held = not visible or intent.muted or not section.active
-                producer = await self._transport.produce(section.kind, section.parameters, paused=held)
-                known = self.published[mid] = Published(intent.source, producer)
+                by_host = intent.source in self.held
+                paused = not visible or intent.muted or by_host or not section.active
+                producer = await self._transport.produce(section.kind, section.parameters, paused=paused)
+                known = self.published[mid] = Published(intent.source, producer, muted_by_host=by_host)
             known.muted, known.active, known.visible = intent.muted, section.active, visible
             await known.apply()
 

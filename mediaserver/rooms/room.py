@@ -124,6 +124,9 @@ class Room:
         except VisitLockedError:
             await seat.leg.close()
             raise Refused(ErrorCode.ROOM_LOCKED, _LOCKED) from None
+        for other in self.people.values():
+            if _visitor(other) == _visitor(seat):  # a reload must not lift what a host decided
+                seat.leg.held |= other.leg.held
         self.people[seat.id] = seat
         log.info("joined", room=self.id, participant=seat.id, role=person.role.value, door=door.value)
         self._perform(changes)

@@ -93,6 +93,11 @@ class Participant:
         return self.present and not self.person.grants.hidden
 
     @property
+    def signature(self) -> ParticipantId | None:
+        """Who did it, as the others may know: nobody when hidden."""
+        return None if self.person.grants.hidden else self.id
+
+    @property
     def candidates(self) -> tuple[IceCandidate, ...]:
         """Our ICE candidates for them."""
         return self.leg.candidates
@@ -138,12 +143,15 @@ class Participant:
         """Negotiates; see `Leg.offer`."""
         self._check_open()
         allowed = frozenset() if self.person.grants.hidden else self.person.grants.publish
-        transport = self.leg.transport_id
+        transport, before = self.leg.transport_id, self.tracks
         try:
             return await self.leg.offer(sdp, tracks, allowed, self.present)
         finally:
             if self.leg.transport_id != transport:
                 self._slots = None  # another PeerConnection: it knows of no slot yet
+            for track in self.tracks:
+                if track.muted_by_host and track not in before:
+                    self.notify(MutedByHost(track.source, True, None))
             self._room.updated(self)
             self._room.renew_slots()
 
@@ -168,23 +176,25 @@ class Participant:
         other = self._room.present(participant)
         track = other._track(source)
         if track.muted_by_host is not muted:
+            # Noted beside the track as well: to send it anew must not lift what a host decided.
+            other.leg.hold(source, muted)
             track.muted_by_host = muted
             await track.apply()
-            other.notify(MutedByHost(source, muted, self.id))
+            other.notify(MutedByHost(source, muted, self.signature))
             self._room.updated(other)
         if not muted and track.muted:
             other.notify(UnmuteRequested(source, self.id))
 
     async def hand(self, raised: bool) -> None:
         """Raises or lowers it."""
-        self._check_present()
+        self._check_seen()
         if self.raised is not raised:
             self.raised = raised
             self._room.updated(self)
 
     async def chat(self, text: str) -> None:
         """A line to everyone present."""
-        self._check_present()
+        self._check_seen()
         self._room.say(self, text)
 
     async def layer(self, mid: str, quality: Quality) -> None:
@@ -205,7 +215,7 @@ class Participant:
     async def lock(self, locked: bool) -> None:
         """Locks or opens the door, as a host."""
         self._check_admin()
-        self._room.lock(locked, self.id)
+        self._room.lock(locked, self.signature)
 
     async def leave(self) -> None:
         """Out for good."""
@@ -259,6 +269,11 @@ class Participant:
         self._check_open()
         if not self.present:
             raise Refused(ErrorCode.CONFLICT, "Enter the room first.")
+
+    def _check_seen(self) -> None:
+        self._check_present()
+        if self.person.grants.hidden:
+            raise Refused(ErrorCode.FORBIDDEN, "You take part unseen: you can watch, and say nothing.")
 
     def _check_admin(self) -> None:
         self._check_present()

@@ -98,6 +98,55 @@ async def test_a_host_mutes_and_asks_to_unmute(call: tuple[Peer, Peer]) -> None:
     await frames(clinician, patient, "microphone")
 
 
+def held(watcher: Peer, source: str) -> bool:
+    """Whether the last that was heard of anybody is that a host holds this source."""
+    news = [message for message in watcher.heard if message["type"] in ("joined", "updated")]
+    tracks = news[-1]["participant"]["tracks"]
+    return any(track["source"] == source and track["muted_by_host"] for track in tracks)
+
+
+async def test_what_a_host_muted_stays_so_however_it_is_sent_anew(
+    call: tuple[Peer, Peer], server: Running
+) -> None:
+    patient, clinician = call
+    await frames(clinician, patient, "microphone")
+    await clinician.ask("mute_other", participant=me(patient), source="microphone", muted=True)
+    offer = patient.pc.localDescription.sdp  # type: ignore[union-attr]
+    assert (await patient.ask("offer", sdp=offer, tracks=[]))["type"] == "answer"  # ends both sources
+    await clinician.until(lambda: clinician.messages("updated")[-1]["participant"]["tracks"] == [])
+    await patient.offer()
+    await clinician.until(lambda: held(clinician, "microphone"))
+    told = {"type": "muted", "source": "microphone", "muted": True, "by": None}
+    assert patient.messages("muted")[-1] == told
+    assert (await patient.ask("mute", source="microphone", muted=False))["code"] == "forbidden"
+    reloaded = Peer(server.client, server.token("patient"))
+    await reloaded.connect(prepare=True)
+    await reloaded.publish()
+    assert reloaded.messages("muted") == [told]
+    await reloaded.ask("enter")
+    await frames(clinician, reloaded, "camera")
+    assert held(clinician, "microphone")
+    await clinician.ask("mute_other", participant=me(reloaded), source="microphone", muted=False)
+    await frames(clinician, reloaded, "microphone")
+    await reloaded.close()
+
+
+async def test_one_who_is_hidden_watches_and_gives_no_sign(server: Running) -> None:
+    patient = Peer(server.client, server.token("patient"))
+    hidden = Peer(server.client, server.token("watcher", Role.CLINICIAN, hidden=True))
+    await patient.connect()
+    await hidden.connect()
+    assert (await hidden.ask("chat", text="hello"))["code"] == "forbidden"
+    assert (await hidden.ask("hand", raised=True))["code"] == "forbidden"
+    assert (await hidden.ask("lock", locked=True))["type"] == "ok"
+    await patient.until(lambda: bool(patient.messages("locked")))
+    assert patient.messages("locked")[0]["by"] is None
+    await hidden.ask("leave")
+    assert (await patient.ask("hand", raised=True))["type"] == "ok"
+    assert not any(me(hidden) in str(message) for message in patient.heard)
+    await asyncio.gather(patient.close(), hidden.close())
+
+
 async def test_one_who_is_removed_while_they_enter_fails_nothing(server: Running) -> None:
     waiting = Peer(server.client, server.token("patient"))
     await waiting.connect(prepare=True)
