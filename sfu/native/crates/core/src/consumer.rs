@@ -249,7 +249,7 @@ impl Consumer {
                 .live
                 .as_ref()?
                 .clock?;
-            let input = self.slot.timestamp.newest()?.input;
+            let input = self.slot.timestamp().newest()?.input;
             let fixed = to
                 .ntp_of(first.timestamp)
                 .wrapping_sub(from.ntp_of(input))

@@ -27,6 +27,8 @@ pub(crate) struct Link {
     /// Layers that it has to see, a bit each; 0 when paused.
     pub(crate) interest: u8,
     pub(crate) paused: bool,
+    /// The layer left at the last switch: only its late packets are of use.
+    pub(crate) left: Option<u8>,
     /// Packets it did not see.
     pub(crate) ignored: u64,
     pub(crate) ignored_paused: u64,

@@ -31,14 +31,75 @@ pub(crate) struct Numbers {
     pub(crate) frame: u16,
 }
 
-/// See the module.
-#[derive(Debug)]
-pub(crate) struct Slot {
+/// Every number space of the source that is sent.
+#[derive(Clone, Debug)]
+struct Numbering {
     sequence: Renumber,
-    pub(crate) timestamp: TimestampRewriter,
+    timestamp: TimestampRewriter,
     picture: Renumber,
     tl0picidx: Offset8,
     frame: Renumber,
+}
+
+impl Numbering {
+    fn starting_at(index: u64) -> Numbering {
+        Numbering {
+            sequence: Renumber::starting_at(index),
+            timestamp: TimestampRewriter::default(),
+            picture: Renumber::starting_at(1),
+            tl0picidx: Offset8::default(),
+            frame: Renumber::starting_at(1),
+        }
+    }
+
+    fn switch(&mut self, first: &Meta, elapsed: Duration, clock_rate: u32) {
+        self.sequence.switch(first.sequence);
+        self.timestamp.switch(first.timestamp, elapsed, clock_rate);
+        if let Some(picture) = first.picture {
+            self.picture.switch(picture);
+        }
+        if let Some(index) = first.tl0picidx {
+            self.tl0picidx.switch(index);
+        }
+        if let Some(frame) = first.frame {
+            self.frame.switch(frame);
+        }
+    }
+
+    fn map(&mut self, meta: &Meta) -> Option<Numbers> {
+        let index = self.sequence.map(meta.sequence)?;
+        Some(Numbers {
+            index,
+            timestamp: self.timestamp.map(meta.timestamp, meta.arrival),
+            picture: meta.picture.and_then(|p| self.picture.map(p)).unwrap_or(0) as u16,
+            tl0picidx: meta.tl0picidx.map_or(0, |t| self.tl0picidx.map(t)),
+            frame: meta.frame.and_then(|f| self.frame.map(f)).unwrap_or(0) as u16,
+        })
+    }
+
+    /// Numbers of a packet that comes after its source was left. A frame that was left out has none.
+    fn map_left(&self, meta: &Meta) -> Option<Numbers> {
+        let number = |space: &Renumber, input: Option<u64>| match input {
+            Some(input) => space.map_left(input).map(|output| output as u16),
+            None => Some(0),
+        };
+        Some(Numbers {
+            index: self.sequence.map_left(meta.sequence)?,
+            timestamp: self.timestamp.map_left(meta.timestamp),
+            picture: number(&self.picture, meta.picture)?,
+            tl0picidx: meta.tl0picidx.map_or(0, |t| self.tl0picidx.map_left(t)),
+            frame: number(&self.frame, meta.frame)?,
+        })
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    numbering: Numbering,
+    /// The layer that was sent before the last switch: what was missing of it then may still be
+    /// repaired, and the receiver waits for it.
+    left: Option<Box<(u8, Numbering)>>,
     pub(crate) sent: SentRing,
     pub(crate) verbatim: Option<VerbatimRing>,
     /// Sender report counters: since the stream began (RFC 3550 section 6.4.1), wrapping.
@@ -55,11 +116,8 @@ impl Slot {
             SENT_VIDEO
         };
         Slot {
-            sequence: Renumber::starting_at(first_index),
-            timestamp: TimestampRewriter::default(),
-            picture: Renumber::starting_at(1),
-            tl0picidx: Offset8::default(),
-            frame: Renumber::starting_at(1),
+            numbering: Numbering::starting_at(first_index),
+            left: None,
             sent: SentRing::with_capacity(capacity),
             verbatim: None,
             packets: 0,
@@ -70,7 +128,7 @@ impl Slot {
     /// For the next consumer: what was sent so far belongs to another history. `verbatim` when
     /// there is no RTX to repair it with.
     pub(crate) fn reused(mut self, kind: Kind, verbatim: bool) -> Slot {
-        self.sent.forget();
+        self.forget();
         if !(verbatim && kind == Kind::Audio) {
             self.verbatim = None;
         } else if self.verbatim.is_none() {
@@ -79,31 +137,35 @@ impl Slot {
         self
     }
 
-    /// The next packet comes from another source or layer, `elapsed` after the newest sent.
-    pub(crate) fn switch(&mut self, first: &Meta, elapsed: Duration, clock_rate: u32) {
-        self.sequence.switch(first.sequence);
-        self.timestamp.switch(first.timestamp, elapsed, clock_rate);
-        if let Some(picture) = first.picture {
-            self.picture.switch(picture);
-        }
-        if let Some(index) = first.tl0picidx {
-            self.tl0picidx.switch(index);
-        }
-        if let Some(frame) = first.frame {
-            self.frame.switch(frame);
-        }
+    /// What was sent so far belongs to another history.
+    pub(crate) fn forget(&mut self) {
+        self.sent.forget();
+        self.left = None;
+    }
+
+    /// The next packet comes from another source or layer, `elapsed` after the newest sent. `from` is
+    /// the layer of the same source that is left by it.
+    pub(crate) fn switch(
+        &mut self,
+        from: Option<u8>,
+        first: &Meta,
+        elapsed: Duration,
+        clock_rate: u32,
+    ) {
+        self.left = from.map(|layer| Box::new((layer, self.numbering.clone())));
+        self.numbering.switch(first, elapsed, clock_rate);
     }
 
     /// Leaves a packet out without a gap. `frame`: its whole frame is left out, so picture and frame
     /// numbers close up as well.
     pub(crate) fn skip(&mut self, meta: &Meta, frame: bool) {
-        self.sequence.skip(meta.sequence);
+        self.numbering.sequence.skip(meta.sequence);
         if frame {
             if let Some(picture) = meta.picture {
-                self.picture.skip(picture);
+                self.numbering.picture.skip(picture);
             }
             if let Some(number) = meta.frame {
-                self.frame.skip(number);
+                self.numbering.frame.skip(number);
             }
         }
     }
@@ -117,24 +179,34 @@ impl Slot {
 
     /// Numbers of a packet, `None` when it lies before the switch or was left out.
     pub(crate) fn map(&mut self, meta: &Meta) -> Option<Numbers> {
-        let index = self.sequence.map(meta.sequence)?;
-        Some(Numbers {
-            index,
-            timestamp: self.timestamp.map(meta.timestamp, meta.arrival),
-            picture: meta.picture.and_then(|p| self.picture.map(p)).unwrap_or(0) as u16,
-            tl0picidx: meta.tl0picidx.map_or(0, |t| self.tl0picidx.map(t)),
-            frame: meta.frame.and_then(|f| self.frame.map(f)).unwrap_or(0) as u16,
-        })
+        self.numbering.map(meta)
+    }
+
+    /// Numbers of a late packet of the layer that was left, if it has a place before the switch.
+    pub(crate) fn map_left(&self, layer: u8, meta: &Meta) -> Option<Numbers> {
+        let (left, numbering) = self.left.as_deref()?;
+        (*left == layer).then(|| numbering.map_left(meta)).flatten()
+    }
+
+    /// The layer that was left at the last switch, while its late packets are of use.
+    pub(crate) fn left(&self) -> Option<u8> {
+        self.left.as_deref().map(|(layer, _)| *layer)
+    }
+
+    /// Timestamps of the source that is sent.
+    pub(crate) fn timestamp(&self) -> &TimestampRewriter {
+        &self.numbering.timestamp
     }
 
     /// Index after the newest given or reserved.
     pub(crate) fn next_index(&self) -> u64 {
-        self.sequence.newest().wrapping_add(1)
+        self.numbering.sequence.newest().wrapping_add(1)
     }
 
     /// Time since the newest packet sent came in.
     pub(crate) fn since_newest(&self, arrival: Time) -> Duration {
-        self.timestamp
+        self.numbering
+            .timestamp
             .newest()
             .map_or(Duration::ZERO, |newest| arrival.since(newest.arrival))
     }

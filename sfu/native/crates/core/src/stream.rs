@@ -32,6 +32,8 @@ pub(crate) struct Stream {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
     pub(crate) position: u32,
+    /// It fills a hole.
+    pub(crate) late: bool,
     /// A decoder can start at this packet.
     pub(crate) starts_keyframe: bool,
     pub(crate) codec_changed: bool,
@@ -143,6 +145,7 @@ impl Live {
         }
         Ok(Taken {
             position,
+            late: arrival == Arrival::Filled,
             starts_keyframe,
             codec_changed,
             outage: arrival == Arrival::Outage,

@@ -65,10 +65,11 @@ fn hundreds_of_layer_switches_break_no_frame() {
                 "{switched} switches within 600 ms at {loss}"
             );
             assert_eq!(slot.jumps, 0, "{slot:?}");
-            // A packet of the old layer that was missing at a switch does not come any more: the
-            // keyframe makes up for it.
+            println!("seed {seed}, loss {loss}: {slot:?}");
+            // A packet of the old layer that was missing at a switch is still repaired.
+            assert_eq!(slot.lost, 0, "{slot:?}");
             let most = if loss == 0.0 { 0 } else { 80 };
-            assert!(slot.undecodable <= most && slot.lost <= most, "{slot:?}");
+            assert!(slot.undecodable <= most, "{slot:?}");
             assert!(slot.freezes <= most / 20, "{slot:?}");
             // 30 frames a second for 123 s, less what one switch may cost.
             assert!(slot.frames > 3_400, "{} frames", slot.frames);

@@ -98,6 +98,22 @@ impl Renumber {
             return None;
         }
         self.close_gap(input);
+        let output = self.place(input)?;
+        if input > self.newest_in || self.newest_in == u64::MAX {
+            self.newest_in = input;
+            self.newest_out = output;
+        }
+        Some(output)
+    }
+
+    /// Output for an input that comes after the source was left: only a place that was kept for it,
+    /// since what follows the newest output belongs to the next source.
+    pub(crate) fn map_left(&self, input: u64) -> Option<u64> {
+        let kept = self.floor <= input && input <= self.newest_in && self.newest_in != u64::MAX;
+        kept.then(|| self.place(input)).flatten()
+    }
+
+    fn place(&self, input: u64) -> Option<u64> {
         let mut later = 0;
         for skip in self.recent() {
             if skip == input {
@@ -108,12 +124,7 @@ impl Renumber {
             }
             later += 1;
         }
-        let output = input.wrapping_add(self.shift).wrapping_add(later);
-        if input > self.newest_in || self.newest_in == u64::MAX {
-            self.newest_in = input;
-            self.newest_out = output;
-        }
-        Some(output)
+        Some(input.wrapping_add(self.shift).wrapping_add(later))
     }
 
     /// Leaves an input out without a gap. One that is older than the newest keeps its gap: numbers
@@ -173,12 +184,17 @@ impl Offset8 {
     }
 
     pub(crate) fn map(&mut self, input: u8) -> u8 {
-        let output = input.wrapping_add(self.offset);
+        let output = self.map_left(input);
         if !self.started || output.wrapping_sub(self.newest) < 0x80 {
             self.newest = output;
         }
         self.started = true;
         output
+    }
+
+    /// Output for an input that comes after its source was left.
+    pub(crate) fn map_left(&self, input: u8) -> u8 {
+        input.wrapping_add(self.offset)
     }
 }
 
@@ -252,6 +268,26 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_was_left_keeps_the_places_of_what_was_missing_and_gets_no_new_ones() {
+        let mut renumber = Renumber::starting_at(50);
+        renumber.switch(10);
+        for input in [10, 13] {
+            renumber.map(input);
+        }
+        renumber.skip(14);
+        renumber.map(16);
+        let left = renumber.clone();
+        renumber.switch(700);
+        assert_eq!(renumber.map(700), Some(56));
+        let mapped: Vec<_> = (9..=18).map(|input| left.map_left(input)).collect();
+        let places = [50, 51, 52, 53].map(Some);
+        assert_eq!(mapped[0], None, "before its own switch");
+        assert_eq!(mapped[1..5], places);
+        assert_eq!(mapped[5..], [None, Some(54), Some(55), None, None]);
+        assert_eq!(Renumber::starting_at(7).map_left(0), None);
+    }
+
+    #[test]
     fn a_jump_beyond_repair_is_closed_up() {
         let mut renumber = Renumber::starting_at(0);
         renumber.switch(0);
@@ -294,17 +330,26 @@ mod tests {
             let mut newest = 500u64;
             renumber.switch(newest);
             let mut given = std::collections::HashMap::new();
+            let mut left: Option<(u64, Renumber, u64)> = None;
             for (action, distance) in steps {
                 match action {
                     0 => {
+                        left = Some((source, renumber.clone(), newest));
                         source += 1;
                         newest = 500 + distance * 1000;
                         renumber.switch(newest);
                     }
                     1 | 2 => { newest += 1 + distance / 20 + distance / 39 * 5_000; renumber.skip(newest); }
                     3 => renumber.skip(newest.saturating_sub(distance)),
+                    4 => if let Some((source, left, newest)) = &left {
+                        let input = (newest + 5).saturating_sub(distance);
+                        if let Some(output) = left.map_left(input) {
+                            let owner = *given.entry(output).or_insert((*source, input));
+                            prop_assert_eq!(owner, (*source, input));
+                        }
+                    }
                     _ => {
-                        let input = if action < 6 { newest += 1 + distance / 16; newest }
+                        let input = if action < 7 { newest += 1 + distance / 16; newest }
                             else { newest.saturating_sub(distance) };
                         if let Some(output) = renumber.map(input) {
                             let owner = *given.entry(output).or_insert((source, input));

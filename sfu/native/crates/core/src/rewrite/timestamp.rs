@@ -32,7 +32,7 @@ impl TimestampRewriter {
     }
 
     pub(crate) fn map(&mut self, input: u32, arrival: Time) -> u32 {
-        let output = input.wrapping_add(self.offset);
+        let output = self.map_left(input);
         if self
             .newest
             .is_none_or(|newest| output.wrapping_sub(newest.output) < 1 << 31)
@@ -44,6 +44,11 @@ impl TimestampRewriter {
             });
         }
         output
+    }
+
+    /// Output for an input that comes after its source was left.
+    pub(crate) fn map_left(&self, input: u32) -> u32 {
+        input.wrapping_add(self.offset)
     }
 
     /// What is added to the current source's timestamps.

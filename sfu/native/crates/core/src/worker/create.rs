@@ -135,6 +135,7 @@ impl Worker {
             transport,
             interest: 0,
             paused,
+            left: None,
             ignored: 0,
             ignored_paused: 0,
         };

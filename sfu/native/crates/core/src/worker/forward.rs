@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use crate::command::Extension;
-use crate::consumer::{Consumer, Dress, Written, write};
+use crate::consumer::{Consumer, Dress, Route, Written, write};
 use crate::egress::Egress;
 use crate::event::Event;
-use crate::history::Stored;
+use crate::history::{Meta, Stored};
 use crate::layer::Choice;
 use crate::producer::Producer;
 use crate::retransmit::SentPacket;
@@ -91,6 +91,7 @@ impl Worker {
                     if started {
                         let link = &mut producer.links[consumer.link];
                         link.interest = consumer.selector.interest();
+                        link.left = consumer.slot.left();
                         self.events.push_back(layer_event(consumer, producer));
                         catch_up(transport, producer, &pending);
                         transport.next_report = transport.next_report.min(now + FIRST_REPORT);
@@ -197,25 +198,10 @@ impl Way<'_> {
             consumer.slot.skip_if(current, meta);
             return Err(reason);
         };
-        let started = match consumer.selector.choose(pending.layer, meta) {
-            Choice::Forward => false,
-            Choice::Switch => {
-                let elapsed = consumer.elapsed(producer, pending.layer, meta);
-                consumer.slot.switch(meta, elapsed, route.clock_rate);
-                consumer.last_layer = Some(pending.layer);
-                consumer.fresh = true;
-                true
-            }
-            Choice::Skip => {
-                consumer.slot.skip(meta, true);
-                return Err(DropReason::LayerNotSelected);
-            }
-            Choice::Ignore if consumer.selector.current().is_none() => {
-                return Err(DropReason::WaitingForKeyframe);
-            }
-            Choice::Ignore => return Err(DropReason::LayerNotSelected),
+        let (started, numbers) = match consumer.slot.map_left(pending.layer, meta) {
+            Some(numbers) => (false, numbers),
+            None => choose(consumer, producer, pending.layer, meta, &route)?,
         };
-        let numbers = consumer.slot.map(meta).ok_or(DropReason::TooOld)?;
         // RFC 3551 section 4.1: the marker starts a talkspurt, and so does a new voice on the slot.
         let fresh = std::mem::take(&mut consumer.fresh) && consumer.kind == Kind::Audio;
         let marker = meta.marker || fresh;
@@ -370,6 +356,36 @@ impl Way<'_> {
         self.transport.traffic.packets_sent += 1;
         self.transport.traffic.bytes_sent += len as u64;
     }
+}
+
+/// Whether a packet goes out, whether it begins a layer, and under which numbers.
+fn choose(
+    consumer: &mut Consumer,
+    producer: &Producer,
+    layer: u8,
+    meta: &Meta,
+    route: &Route,
+) -> Result<(bool, Numbers), DropReason> {
+    let from = consumer.selector.current();
+    let started = match consumer.selector.choose(layer, meta) {
+        Choice::Forward => false,
+        Choice::Switch => {
+            let elapsed = consumer.elapsed(producer, layer, meta);
+            let slot = &mut consumer.slot;
+            slot.switch(from, meta, elapsed, route.clock_rate);
+            consumer.last_layer = Some(layer);
+            consumer.fresh = true;
+            true
+        }
+        Choice::Skip => {
+            consumer.slot.skip(meta, true);
+            return Err(DropReason::LayerNotSelected);
+        }
+        Choice::Ignore if from.is_none() => return Err(DropReason::WaitingForKeyframe),
+        Choice::Ignore => return Err(DropReason::LayerNotSelected),
+    };
+    let numbers = consumer.slot.map(meta).ok_or(DropReason::TooOld)?;
+    Ok((started, numbers))
 }
 
 fn stored(producer: &Producer, layer: u8, position: u32) -> Result<Stored<'_>, DropReason> {

@@ -275,7 +275,7 @@ fn sender_report(
         .current()
         .filter(|_| !consumer.paused && !producer.paused)?;
     let live = producer.streams.get(usize::from(layer))?.live.as_ref()?;
-    let newest = consumer.slot.timestamp.newest()?;
+    let newest = consumer.slot.timestamp().newest()?;
     let clock_rate = producer.codecs.get(usize::from(live.mapping))?.clock_rate;
     let ours = wall.ntp(now);
     let input = match (live.clock, source.clock.theirs(ours)) {
@@ -286,7 +286,7 @@ fn sender_report(
     };
     let info = SenderInfo {
         ntp: ours,
-        rtp: input.wrapping_add(consumer.slot.timestamp.offset()),
+        rtp: input.wrapping_add(consumer.slot.timestamp().offset()),
         packets: consumer.slot.packets,
         octets: consumer.slot.octets,
     };

@@ -85,7 +85,8 @@ impl Worker {
             if consumer.selector.current() == Some(layer) {
                 consumer.selector.reset();
             }
-            consumer.slot.sent.forget();
+            consumer.slot.forget();
+            link.left = None;
             consumer.selector.set_active(active);
             link.interest = if link.paused {
                 0
@@ -139,7 +140,7 @@ impl Worker {
         if producer.paused {
             return producer.drops.count(DropReason::ProducerPaused);
         }
-        self.hand_out(at, taken.position);
+        self.hand_out(at, &taken);
     }
 
     /// Puts a packet into its stream's history; a stream is made at its first.
@@ -175,13 +176,14 @@ impl Worker {
     }
 
     /// Queues a packet at every client that wants its layer.
-    fn hand_out(&mut self, at: StreamRef, position: u32) {
+    fn hand_out(&mut self, at: StreamRef, taken: &Taken) {
         let Some(producer) = self.producers.get_mut(at.producer) else {
             return;
         };
         let bit = 1 << at.layer;
         for link in &mut producer.links {
-            if link.interest & bit == 0 {
+            let repairs = taken.late && link.left == Some(at.layer) && !link.paused;
+            if link.interest & bit == 0 && !repairs {
                 let count = match link.paused {
                     true => &mut link.ignored_paused,
                     false => &mut link.ignored,
@@ -194,7 +196,7 @@ impl Worker {
             };
             let pending = Pending {
                 consumer: link.consumer,
-                position,
+                position: taken.position,
                 layer: at.layer,
                 resend: None,
             };

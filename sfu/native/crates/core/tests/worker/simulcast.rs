@@ -134,6 +134,58 @@ fn the_old_layer_goes_on_until_the_keyframe_of_the_new_one() {
     assert_eq!(plis[0].1, cameras[0].ssrc);
 }
 
+/// Wraps a packet of a camera for its layer's RTX stream (RFC 4588, RFC 8852).
+fn repair(camera: &Camera, original: &[u8], sequence: u16) -> Vec<u8> {
+    let parsed = sfu_core::rtp::parse(original).unwrap();
+    let mut payload = parsed.sequence.to_be_bytes().to_vec();
+    payload.extend_from_slice(parsed.payload);
+    let rid = camera.rid.unwrap().as_bytes();
+    let extensions = [(MID, &b"m1"[..]), (RRID, rid)];
+    let (ssrc, timestamp, marker) = (camera.ssrc + 1, parsed.timestamp, parsed.marker);
+    rtp_packet(97, ssrc, sequence, timestamp, marker, &extensions, &payload)
+}
+
+#[test]
+fn a_repair_of_the_old_layer_still_takes_its_place_after_the_switch() {
+    let mut net = Net::new();
+    let (mut publisher, mut viewer, mut cameras) = simulcast(&mut net);
+    for _ in 0..20 {
+        shoot_all(&mut net, &mut publisher, &mut cameras, &[0, 1, 2]);
+    }
+    viewer.receive(&mut net);
+    prefer(&mut net, 0, 7);
+    let old = [cameras[2].frame(false), cameras[2].frame(false)];
+    for packet in [&old[0][0], &old[1][1]] {
+        publisher.send(&mut net, packet);
+    }
+    for _ in 0..2 {
+        for packet in cameras[0].frame(true) {
+            publisher.send(&mut net, &packet);
+        }
+    }
+    // Late: what has a place before the switch goes out, once; what lies behind it has none.
+    let late = [&old[0][2], &old[0][1], &old[1][0], &old[1][2], &old[0][2]];
+    for (n, packet) in late.into_iter().enumerate() {
+        let wrapped = repair(&cameras[2], packet, n as u16);
+        publisher.send(&mut net, &wrapped);
+    }
+    let received = viewer.receive(&mut net);
+    assert_eq!(received.refused, 0);
+    let mut got = received.rtp;
+    got.sort_by_key(|packet| packet.index);
+    assert_continuous(&got.iter().collect::<Vec<_>>());
+    let marks: Vec<_> = got.iter().map(mark).collect();
+    assert_eq!(marks, [2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0]);
+    // The same layer of another source has nothing to do with it.
+    cameras[2].ssrc = 7_000;
+    cameras[2].sequence = cameras[2].sequence.wrapping_sub(5);
+    net.advance(2_000);
+    for packet in cameras[2].frame(false) {
+        publisher.send(&mut net, &packet);
+    }
+    assert!(viewer.receive(&mut net).rtp.is_empty());
+}
+
 #[test]
 fn a_layer_that_stops_is_left_for_the_next_lower_and_taken_again() {
     let mut net = Net::new();
