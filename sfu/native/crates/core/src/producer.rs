@@ -89,6 +89,7 @@ impl Producer {
             ssrc: encoding.ssrc,
             rtx_ssrc: encoding.rtx_ssrc,
             live: None,
+            taken_over: None,
         };
         Ok(Producer {
             id,

@@ -18,6 +18,12 @@ use crate::units::{Kind, Ssrc};
 /// A simulcast layer that sent nothing for so long is taken as stopped.
 pub(crate) const INACTIVE: Duration = Duration::from_secs(2);
 
+/// An SSRC keeps its stream so long before another may take it over: a sender restarts now and then,
+/// but one that sends under two at once would have everything behind it start over at each packet.
+pub(crate) const TAKE_OVER: Duration = Duration::from_secs(1);
+/// A codec is told of at most this often.
+const CODEC_TOLD: Duration = Duration::from_millis(500);
+
 /// What the offer said of a stream, and what was learned after authentication.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -26,6 +32,8 @@ pub(crate) struct Stream {
     pub(crate) rtx_ssrc: Option<Ssrc>,
     /// From the first packet on.
     pub(crate) live: Option<Box<Live>>,
+    /// When another SSRC took it over last.
+    pub(crate) taken_over: Option<Time>,
 }
 
 /// A packet that was taken in.
@@ -54,6 +62,8 @@ pub(crate) struct Live {
     pub(crate) ended: bool,
     /// Index of the codec mapping of the last packet.
     pub(crate) mapping: u8,
+    /// The one that was told of last, and when.
+    told: Option<(u8, Time)>,
     pictures: Extender<15>,
     short_pictures: Extender<7>,
     frames: Extender<16>,
@@ -83,6 +93,7 @@ impl Live {
             active: false,
             ended: false,
             mapping: u8::MAX,
+            told: None,
             pictures: Extender::default(),
             short_pictures: Extender::default(),
             frames: Extender::default(),
@@ -134,9 +145,15 @@ impl Live {
             .ok_or(DropReason::TooLarge)?;
         self.packets += 1;
         self.bytes += packet.payload.len() as u64;
-        let codec_changed = self.mapping != packet.mapping && !packet.payload.is_empty();
-        if codec_changed {
+        let mut codec_changed = false;
+        if !packet.payload.is_empty() {
             self.mapping = packet.mapping;
+            codec_changed = self.told.is_none_or(|(mapping, at)| {
+                mapping != packet.mapping && now.since(at) >= CODEC_TOLD
+            });
+        }
+        if codec_changed {
+            self.told = Some((packet.mapping, now));
         }
         let starts_keyframe = meta.frame_info.keyframe && !packet.payload.is_empty();
         if starts_keyframe && self.keyframe_at != Some(meta.timestamp) {

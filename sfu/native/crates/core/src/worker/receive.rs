@@ -119,7 +119,7 @@ impl Worker {
         }
         let stream = match transport.received.get(&packet.ssrc) {
             Some(&stream) => Ok(stream),
-            None => self.place(index, &packet, &elements),
+            None => self.place(now, index, &packet, &elements),
         };
         match stream {
             Ok(stream) => self.route(now, stream, opened.extended_sequence, &packet, elements),

@@ -7,7 +7,7 @@ use crate::rewrite::Extender;
 use crate::rtp::{self, RtpPacket};
 use crate::speaker;
 use crate::stats::DropReason;
-use crate::stream::{Incoming, Live, Taken};
+use crate::stream::{Incoming, Live, TAKE_OVER, Taken};
 use crate::time::Time;
 use crate::timers::Timer;
 use crate::transport::{Pending, StreamRef};
@@ -19,6 +19,7 @@ impl Worker {
     /// Learns which stream a new SSRC is. It may take over a stream: a sender that restarted.
     pub(super) fn place(
         &mut self,
+        now: Time,
         index: u32,
         packet: &RtpPacket<'_>,
         elements: &Elements<'_>,
@@ -49,6 +50,16 @@ impl Worker {
             .get_mut(owner)
             .ok_or(DropReason::UnknownSsrc)?;
         let stream = &mut producer.streams[usize::from(layer)];
+        let restarts = !rtx && stream.live.is_some();
+        if restarts {
+            if stream
+                .taken_over
+                .is_some_and(|at| now.since(at) < TAKE_OVER)
+            {
+                return Err(DropReason::UnknownSsrc);
+            }
+            stream.taken_over = Some(now);
+        }
         let own = if rtx {
             &mut stream.rtx_ssrc
         } else {
@@ -64,7 +75,7 @@ impl Worker {
             rtx,
         };
         transport.received.insert(packet.ssrc, reference);
-        if !rtx && stream.live.is_some() {
+        if restarts {
             self.restart_stream(owner, layer);
         }
         Ok(reference)

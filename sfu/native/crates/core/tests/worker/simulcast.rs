@@ -187,6 +187,52 @@ fn a_repair_of_the_old_layer_still_takes_its_place_after_the_switch() {
 }
 
 #[test]
+fn a_sender_under_two_ssrcs_at_once_starts_nothing_over_at_each_packet() {
+    let mut net = Net::new();
+    let (mut publisher, mut viewer, mut cameras) = simulcast(&mut net);
+    for _ in 0..20 {
+        shoot_all(&mut net, &mut publisher, &mut cameras, &[0]);
+    }
+    viewer.receive(&mut net);
+    net.events.clear();
+    let mut other = Camera::new(9_000, 9);
+    (other.rid, other.mid) = (cameras[0].rid, cameras[0].mid.clone());
+    for _ in 0..60 {
+        for packet in other.frame(true) {
+            publisher.send(&mut net, &packet);
+        }
+        shoot_all(&mut net, &mut publisher, &mut cameras, &[0]);
+    }
+    let told = net.events.len();
+    assert!(told <= 8, "{told} events in two seconds");
+    assert!(viewer.receive(&mut net).rtp.len() > 100);
+}
+
+#[test]
+fn a_codec_that_changes_with_each_packet_is_told_of_now_and_then() {
+    let mut net = Net::new();
+    let mut publisher = Peer::join(&mut net, 1);
+    publisher.produce(
+        &mut net,
+        1,
+        Kind::Video,
+        &[VP8, AV1],
+        &[encoding(1000, None)],
+    );
+    for n in 0..100u16 {
+        let payload_type = [96, 45][usize::from(n % 2)];
+        let packet = rtp_packet(payload_type, 1000, n, 0, true, &[], &[0x10, 0, 0, 0]);
+        publisher.send(&mut net, &packet);
+        net.advance(10);
+    }
+    let codecs = net.events_of(|e| match e {
+        Event::ProducerStream { codec, .. } => Some(*codec),
+        _ => None,
+    });
+    assert!((2..=3).contains(&codecs.len()), "{codecs:?}");
+}
+
+#[test]
 fn a_layer_that_stops_is_left_for_the_next_lower_and_taken_again() {
     let mut net = Net::new();
     let (mut publisher, mut viewer, mut cameras) = simulcast(&mut net);
