@@ -237,7 +237,6 @@ export function fromCaptureError(error, device) {
 
 /** Close codes of the websocket (docs/protocol.md) after which joining again by itself makes no sense. */
 const FINAL_CODES = new Map([
-  [1008, () => new ProtocolError("policy or rate limit")],
   [1009, () => new ProtocolError("message too big")],
   [4000, () => new ProtocolError("protocol error")],
   [4001, () => new LinkExpired("unauthorised")],

@@ -48,6 +48,15 @@ test("answers each ping at once", () => {
   assert.deepEqual(sent(link), [{ type: "pong" }]);
 });
 
+test("resumes after a close for what was not read in time", () => {
+  const link = up();
+  link.closed(1008, 1000);
+  assert.deepEqual(kinds(link), ["waiting"]);
+  link.tick(1000);
+  link.opened(1010);
+  assert.equal(sent(link)[0].resume, "ticket");
+});
+
 test("takes a websocket silent for three heartbeats as dead and resumes", () => {
   const link = up();
   link.tick(3019);
