@@ -67,7 +67,6 @@ export function failedView(app, error, retry) {
           button({ icon: "refresh-cw", label: t("app.retry"), class: "primary big", onclick: retry }),
         ),
   );
-  el.setAttribute("role", "alert");
   return { el, close: () => removeEventListener("online", online) };
 }
 

@@ -67,6 +67,7 @@ export class LevelBar {
       class: "meter",
       role: "meter",
       "aria-label": t("device.level"),
+      "aria-valuenow": 0,
       "aria-valuemin": 0,
       "aria-valuemax": 100,
     },
