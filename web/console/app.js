@@ -91,6 +91,8 @@ export class ConsoleApp {
       } catch (error) {
         this.#inCall = false;
         call.close();
+        // Nothing of a person who reads that it failed may go on.
+        room.leave();
         throw error;
       }
       if (!this.#inCall) return;

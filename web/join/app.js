@@ -132,6 +132,8 @@ export class JoinApp {
       } catch (error) {
         this.#inCall = false;
         call.close();
+        // Nothing of a person who reads that it failed may go on.
+        room.leave();
         throw error;
       }
       if (!this.#inCall) return;

@@ -70,6 +70,7 @@ export class CallSession extends Emitter {
   constructor(room) {
     super();
     this.#room = room;
+    for (const source of room.held) this.heldBy.set(source, t("people.host"));
     const { signal } = this.#aborter;
     const changed = () => this.emit("change", null);
     room.on("change", changed, { signal });
@@ -274,7 +275,7 @@ export class CallSession extends Emitter {
 
   /** @param {string} source @param {boolean} muted @param {string | null} by */
   #held(source, muted, by) {
-    if (muted) this.heldBy.set(source, this.nameOf(by));
+    if (muted) this.heldBy.set(source, by === null ? t("people.host") : this.nameOf(by));
     else this.heldBy.delete(source);
     this.emit("change", null);
   }

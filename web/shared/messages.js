@@ -186,6 +186,7 @@ const en = {
 
   "people.title": "People",
   "people.inCall": "In the call",
+  "people.host": "The host",
   "people.nobody": "Nobody else yet",
   "people.nobody.text": "Whoever opens their link appears here.",
   "people.mute": "Mute",

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.browser
 KEEP_SOCKETS = """
 window.sockets = [];
 window.WebSocket = class extends WebSocket {
-  constructor(...args) { super(...args); window.sockets.push(this); }
+  constructor(url, ...rest) {
+    super(window.cutOff ? url.replace("/rtc", "/nowhere") : url, ...rest);
+    window.sockets.push(this);
+  }
 };
 """
 # A browser that plays no sound before it was tapped.
@@ -87,6 +90,32 @@ async def test_a_dropped_websocket_is_resumed_and_the_picture_never_stops(house:
     await doctor.sees("button[aria-label='Ask Maria Santos to unmute']")
     assert await doctor.page.locator(".toast", has_text="left").count() == 0
     assert maria.faults + doctor.faults == []
+
+
+async def test_who_joins_while_the_network_is_away_is_in_when_it_comes_back(house: House) -> None:
+    doctor = await house.person("okafor", "Dr. Adaeze Okafor", "clinician", DESKTOP)
+    await doctor.enter()
+    maria = await house.person("maria", "Maria Santos", "patient", PHONE, script=KEEP_SOCKETS)
+    await maria.sees_text("Connection works")
+    await maria.page.evaluate("window.cutOff = true; window.sockets.at(-1).close(4999)")
+    await maria.press(re.compile("^Join"))
+    await maria.until("window.sockets.length > 1")
+    await maria.page.evaluate("window.cutOff = false")
+    await maria.sees_face()
+    await doctor.sees_face()
+
+
+async def test_a_mute_that_is_lifted_while_the_network_is_away_is_lifted(house: House) -> None:
+    maria, doctor = await couple(house, script=KEEP_SOCKETS)
+    await doctor.press("Mute Maria Santos")
+    await maria.sees_text("Dr. Adaeze Okafor muted you")
+    await maria.page.evaluate("window.cutOff = true; window.sockets.at(-1).close(4999)")
+    await doctor.sees(".tile[data-reconnecting]")
+    await doctor.press("Ask Maria Santos to unmute")
+    await maria.page.evaluate("window.cutOff = false")
+    await maria.page.get_by_text("You lost the connection").wait_for(state="hidden", timeout=20_000)
+    await maria.press("Unmute")
+    await doctor.sees("button[aria-label='Mute Maria Santos']")
 
 
 async def test_a_server_that_stalls_is_noticed_said_in_plain_words_and_found_again(house: House) -> None:

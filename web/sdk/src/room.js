@@ -4,7 +4,7 @@
  */
 
 import { Emitter } from "./emitter.js";
-import { MediaBlocked, MediaError, NotAllowed, ProtocolError } from "./errors.js";
+import { ConnectionFailed, MediaBlocked, MediaError, NotAllowed, ProtocolError } from "./errors.js";
 import { LocalMedia } from "./local-media.js";
 import { Monitor } from "./monitor.js";
 import { Roster } from "./participants.js";
@@ -82,6 +82,8 @@ export class Room extends Emitter {
   #welcomed = false;
   /** What the server was last told of each source. @type {Map<Source, boolean>} */
   #told = new Map();
+  /** What a host holds muted. @type {Set<Source>} */
+  #held = new Set();
   #hand = false;
   #aborter = new AbortController();
   #changePending = false;
@@ -128,6 +130,11 @@ export class Room extends Emitter {
     return { signaling: this.#socket.state === "up", media: path === "new" ? null : path === "ok" };
   }
 
+  /** Our sources that a host holds muted. @returns {Source[]} */
+  get held() {
+    return [...this.#held];
+  }
+
   get handRaised() {
     return this.#hand;
   }
@@ -153,11 +160,33 @@ export class Room extends Emitter {
     this.#socket.entered();
     mark("enter");
     // Asked first: the others' pictures are under way while this device's encoders start, which takes a while.
-    const entered = this.#socket.request({ type: "enter" });
+    const entered = this.#askToEnter();
     this.#attachAll().catch(() => {});
     await entered;
     mark("entered");
     this.#setState("connected");
+  }
+
+  /** Through a dropped websocket as well: the person pressed once, and is in when the session goes on. */
+  async #askToEnter() {
+    try {
+      await this.#socket.request({ type: "enter" });
+    } catch (error) {
+      if (!(error instanceof ConnectionFailed) || this.#socket.state === "up") throw error;
+      await this.#settled();
+    }
+  }
+
+  /** Until this is in the room or over. @returns {Promise<void>} */
+  #settled() {
+    return new Promise((resolve, reject) => {
+      const stop = this.on("state", (state) => {
+        if (state !== "connected" && state !== "ended") return;
+        stop();
+        if (state === "connected") resolve();
+        else reject(this.error ?? new ProtocolError("ended while entering"));
+      });
+    });
   }
 
   /** @param {string} text @returns {Promise<void>} */
@@ -227,13 +256,38 @@ export class Room extends Emitter {
     this.speaker = (welcome.speaker && this.#roster.get(welcome.speaker)) || null;
     for (const participant of left) this.emit("left", { participant, reason: "left" });
     if (!first) for (const participant of joined) this.emit("joined", participant);
+    this.#hold(welcome.you.tracks.filter((track) => track.muted_by_host).map(({ source }) => source));
     if (welcome.resumed && this.#peer) {
       this.#resume();
     } else {
       this.#build(welcome);
     }
-    this.#setState(this.#entered ? "connected" : "prepared");
+    if (welcome.prepared && this.#entered) this.#enterAgain();
+    else this.#setState(this.#entered ? "connected" : "prepared");
     this.#changed();
+  }
+
+  /** The websocket dropped before the server heard of `enter`. */
+  #enterAgain() {
+    this.#socket.request({ type: "enter" }).then(
+      () => this.#setState("connected"),
+      (error) => {
+        // A drop is followed by another welcome; anything else is an answer, and the call can't begin.
+        if (error instanceof ConnectionFailed) return;
+        this.error = error;
+        this.#socket.leave();
+      },
+    );
+  }
+
+  /** What a host holds muted now; the news of it may have come while the websocket was down. @param {Source[]} sources */
+  #hold(sources) {
+    for (const source of [...this.#held]) {
+      if (!sources.includes(source)) this.#mutedByOther({ source, muted: false, by: null });
+    }
+    for (const source of sources) {
+      if (!this.#held.has(source)) this.#mutedByOther({ source, muted: true, by: null });
+    }
   }
 
   /** The session goes on: tell what changed meanwhile, and look at the media path at once. */
@@ -328,13 +382,15 @@ export class Room extends Emitter {
   /** @param {import("./link.js").LinkState} state @param {MediaError | null} error */
   #socketState(state, error) {
     if (state === "closed") {
-      this.error = error;
+      this.error = error ?? this.error;
       this.#close();
       this.#setState("ended");
       const rejoin =
-        !error ||
-        ["disconnected", "replaced", "connection_failed", "room_locked", "room_full"].includes(error.code);
-      this.emit("ended", { error, rejoin });
+        !this.error ||
+        ["disconnected", "replaced", "connection_failed", "room_locked", "room_full"].includes(
+          this.error.code,
+        );
+      this.emit("ended", { error: this.error, rejoin });
     } else if (state === "waiting" && this.#welcomed) {
       this.#setState("reconnecting");
     }
@@ -406,6 +462,8 @@ export class Room extends Emitter {
   #mutedByOther({ source, muted, by }) {
     // Muted here as well, and told so: when the host lets go, it is the person who decides to be heard again.
     if (muted) this.#local(source)?.mute();
+    if (muted) this.#held.add(source);
+    else this.#held.delete(source);
     this.emit("muted", { source, muted, by });
   }
 
