@@ -117,8 +117,7 @@ impl Worker {
             return self.ask_keyframe(now, producer, layer);
         }
         consumer.drops.count(DropReason::KeyframeThrottled);
-        let (transport, at) = (owner.transport, now + self.limits.keyframe_source);
-        self.wake(transport, at);
+        self.repeat_keyframe(now, producer, layer);
     }
 
     /// Sends a PLI.

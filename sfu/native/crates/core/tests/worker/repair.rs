@@ -219,6 +219,25 @@ fn a_thousand_plis_a_second_from_one_viewer_and_fifty_viewers_become_five() {
 }
 
 #[test]
+fn a_request_that_came_too_soon_goes_out_as_soon_as_it_may() {
+    let mut net = Net::new();
+    let (mut publisher, mut viewer, mut camera) = call(&mut net);
+    let mut second = Peer::join(&mut net, 3);
+    second.consume(&mut net, 3, 1, 5000, &[VP8]);
+    shoot(&mut net, &mut publisher, &mut camera, true);
+    net.advance(1_000);
+    publisher.receive(&mut net);
+    viewer.pli(&mut net, 5000);
+    net.advance(150);
+    second.pli(&mut net, 5000);
+    net.advance(300);
+    let plis = publisher.receive(&mut net).plis();
+    assert_eq!(plis.len(), 2);
+    let apart = plis[1].0.since(plis[0].0).as_millis();
+    assert!((200..=202).contains(&apart), "{apart} ms apart");
+}
+
+#[test]
 fn a_repeated_fir_is_one_request() {
     let mut net = Net::new();
     let (mut publisher, mut viewer, mut camera) = call(&mut net);
