@@ -66,6 +66,8 @@ pub(crate) struct Transport {
     pub(crate) ice: IceLite,
     /// What the control plane was told last.
     pub(crate) told: (PathState, Option<Tuple>),
+    /// When it was told of the last move between tuples.
+    pub(crate) moved_at: Time,
     pub(crate) receiver: Option<SrtpReceiver>,
     pub(crate) sender: Option<SrtpSender>,
     pub(crate) extensions: ExtensionIds,
@@ -107,6 +109,7 @@ impl Transport {
             router,
             ice: IceLite::new(local, limits),
             told: (PathState::New, None),
+            moved_at: Time::ZERO,
             receiver: None,
             sender: None,
             extensions: ExtensionIds::default(),

@@ -1,5 +1,7 @@
 //! A client's path and keys: ICE state and what follows from it.
 
+use std::time::Duration;
+
 use crate::command::{CommandError, IceCredentials, MasterKey, SrtpProfile};
 use crate::event::{Event, PathState};
 use crate::srtp::{SrtpReceiver, SrtpSender};
@@ -10,6 +12,10 @@ use crate::units::{TransportId, Tuple};
 
 use super::Worker;
 use super::command::Result;
+
+/// A move between tuples is told of at most this often: a client may nominate another one with each
+/// check.
+const TUPLE_TOLD: Duration = Duration::from_millis(100);
 
 impl Worker {
     pub(super) fn restart_ice(&mut self, id: TransportId, local: &IceCredentials) -> Result {
@@ -101,7 +107,15 @@ impl Worker {
         };
         let told = (transport.ice.state(now), transport.ice.selected());
         let (mut regained, mut began) = (false, false);
-        if transport.told != told {
+        let moved = transport.told.0 == told.0 && transport.told.1 != told.1;
+        let tell_at = transport.moved_at + TUPLE_TOLD;
+        if moved && now < tell_at {
+            self.timers
+                .schedule(Timer::Transport(index), tell_at, &mut transport.scheduled);
+        } else if transport.told != told {
+            if moved {
+                transport.moved_at = now;
+            }
             regained = transport.told.0 == PathState::ConsentLost;
             began = transport.told.0 == PathState::New;
             transport.told = told;

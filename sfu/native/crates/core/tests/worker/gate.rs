@@ -159,6 +159,25 @@ fn a_path_moves_to_the_tuple_nominated_last() {
 }
 
 #[test]
+fn a_path_that_moves_with_each_check_is_told_of_now_and_then_and_at_the_end() {
+    let mut net = Net::new();
+    let mut peer = Peer::join(&mut net, 1);
+    net.events.clear();
+    for n in 0..100 {
+        peer.tuple = tuple(50_000 + n % 2);
+        peer.check(&mut net, true);
+        net.advance(5);
+    }
+    net.advance(200);
+    let moved = net.events_of(|e| match e {
+        Event::Path { tuple, .. } => Some(*tuple),
+        _ => None,
+    });
+    assert!((2..=7).contains(&moved.len()), "{} events", moved.len());
+    assert_eq!(moved.last(), Some(&Some(peer.tuple)));
+}
+
+#[test]
 fn a_tuple_that_another_client_claimed_is_taken_back_by_the_next_check() {
     let mut net = Net::new();
     let (mut publisher, mut viewer, mut camera) = call(&mut net);
