@@ -41,6 +41,13 @@ enum Transform {
     StripRed,
 }
 
+impl Route {
+    /// Whether picture numbers close up over frames that are left out; see [`Slot::skip`].
+    pub(crate) fn closes_pictures(&self) -> bool {
+        self.transform == Transform::Vp8
+    }
+}
+
 /// A track sent.
 #[derive(Debug)]
 pub(crate) struct Consumer {

@@ -156,17 +156,13 @@ impl Slot {
         self.numbering.switch(first, elapsed, clock_rate);
     }
 
-    /// Leaves a packet out without a gap. `frame`: its whole frame is left out, so picture and frame
-    /// numbers close up as well.
-    pub(crate) fn skip(&mut self, meta: &Meta, frame: bool) {
+    /// Leaves a packet out without a gap. `picture`: its whole frame is left out, and picture numbers
+    /// close up as well. Only VP8's may: its frames refer to TL0PICIDX. VP9's (RFC 9628 section 4.2)
+    /// and the dependency descriptor's frames refer to others by the difference of their numbers.
+    pub(crate) fn skip(&mut self, meta: &Meta, picture: bool) {
         self.numbering.sequence.skip(meta.sequence);
-        if frame {
-            if let Some(picture) = meta.picture {
-                self.numbering.picture.skip(picture);
-            }
-            if let Some(number) = meta.frame {
-                self.numbering.frame.skip(number);
-            }
+        if let Some(number) = meta.picture.filter(|_| picture) {
+            self.numbering.picture.skip(number);
         }
     }
 
@@ -209,5 +205,36 @@ impl Slot {
             .timestamp
             .newest()
             .map_or(Duration::ZERO, |newest| arrival.since(newest.arrival))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(n: u64) -> Meta {
+        Meta {
+            sequence: 1_000 + n,
+            timestamp: 3_000 * n as u32,
+            picture: Some(500 + n),
+            frame: Some(70 + n),
+            ..Meta::default()
+        }
+    }
+
+    #[test]
+    fn a_frame_left_out_changes_no_number_that_others_are_counted_from() {
+        for vp8 in [true, false] {
+            let mut slot = Slot::new(Kind::Video, 9);
+            slot.switch(None, &frame(0), Duration::ZERO, 90_000);
+            let first = slot.map(&frame(0)).unwrap();
+            for n in 1..4 {
+                slot.skip(&frame(n), vp8);
+            }
+            let next = slot.map(&frame(4)).unwrap();
+            assert_eq!(next.index - first.index, 1);
+            assert_eq!(next.picture - first.picture, if vp8 { 1 } else { 4 });
+            assert_eq!(next.frame - first.frame, 4, "refers to the first by 4");
+        }
     }
 }

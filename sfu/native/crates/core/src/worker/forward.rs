@@ -378,7 +378,7 @@ fn choose(
             true
         }
         Choice::Skip => {
-            consumer.slot.skip(meta, true);
+            consumer.slot.skip(meta, route.closes_pictures());
             return Err(DropReason::LayerNotSelected);
         }
         Choice::Ignore if from.is_none() => return Err(DropReason::WaitingForKeyframe),
