@@ -1,7 +1,7 @@
 //! The packet path does not allocate: after a warm-up ten thousand packets are received, forwarded
 //! to eight viewers, repaired and reported on without one call to the allocator.
 
-#[path = "worker/harness.rs"]
+#[path = "worker/harness/mod.rs"]
 #[allow(dead_code)]
 mod harness;
 
