@@ -73,6 +73,7 @@ export class CallFrame {
           t("toast.message", { name, text: text.length > 90 ? `${text.slice(0, 90)}…` : text }),
           "message-circle",
           action,
+          "messages",
         );
         this.#title.call(t("title.message"));
       }),

@@ -18,7 +18,7 @@ import { notices } from "./notices.js";
 /** @import {Notice} from "./notices.js" */
 
 /** @typedef {{source: "microphone" | "camera", by: string}} UnmuteAsk */
-/** @typedef {{id: number, text: string, icon: string, action?: {label: string, run: () => void}}} Toast */
+/** @typedef {{id: number, text: string, icon: string, panel?: string, action?: {label: string, run: () => void}}} Toast */
 
 const TOAST_MS = 5000;
 /** Loud enough and long enough to be speech rather than a cough. */
@@ -209,6 +209,8 @@ export class CallSession extends Emitter {
   showPanel(panel) {
     this.panel = panel;
     if (panel === "messages") this.unread = 0;
+    // What a toast tells of stands there now; it would only cover a face.
+    this.toasts = this.toasts.filter((toast) => toast.panel === undefined || toast.panel !== panel);
     this.emit("change", null);
   }
 
@@ -224,9 +226,9 @@ export class CallSession extends Emitter {
     return this.#attempt(action);
   }
 
-  /** @param {string} text @param {string} icon @param {Toast["action"]} [action] */
-  toast(text, icon, action) {
-    const toast = { id: this.#nextToast++, text, icon, action };
+  /** @param {string} text @param {string} icon @param {Toast["action"]} [action] @param {string} [panel]  that shows the same */
+  toast(text, icon, action, panel) {
+    const toast = { id: this.#nextToast++, text, icon, action, panel };
     this.toasts = [...this.toasts.slice(-2), toast];
     this.emit("toast", toast);
     this.emit("change", null);

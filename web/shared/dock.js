@@ -241,5 +241,7 @@ export function openMenu(opener, items) {
   document.addEventListener("pointerdown", outside, true);
   opener.setAttribute("aria-expanded", "true");
   opener.after(menu);
+  // In a list that scrolls, the menu of a low row opens beyond its edge.
+  menu.scrollIntoView({ block: "nearest" });
   /** @type {HTMLElement | null} */ (menu.firstElementChild)?.focus();
 }

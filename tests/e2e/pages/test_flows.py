@@ -239,6 +239,31 @@ async def test_someone_removed_is_told_and_a_locked_room_says_so(house: House) -
     await maria.sees_face()
 
 
+async def test_what_is_shown_elsewhere_covers_no_face_and_a_menu_is_whole(house: House) -> None:
+    small = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+    maria = await house.person("maria", "Maria Santos", "patient", PHONE)
+    doctor = await house.person("okafor", "Dr. Adaeze Okafor", "clinician", small)
+    linh = await house.person("linh", "Linh Nguyễn", "interpreter", PHONE)
+    for someone in (doctor, maria, linh):
+        await someone.enter()
+    await doctor.sees_face(2)
+    await doctor.press("More for Maria Santos")
+    edge = """() => {
+      const menu = document.querySelector(".menu").getBoundingClientRect();
+      const foot = document.querySelector(".panel-foot").getBoundingClientRect();
+      return Math.min(innerHeight, foot.top) - menu.bottom;
+    }"""
+    assert await doctor.page.evaluate(edge) >= 0
+    await doctor.page.keyboard.press("Escape")
+    await maria.press(re.compile("^Messages"))
+    await maria.page.get_by_placeholder("Write a message").fill("Hello, I can see you.")
+    await maria.page.keyboard.press("Enter")
+    message = doctor.page.locator(".toast", has_text="Hello, I can see you.")
+    await message.wait_for()
+    await doctor.page.get_by_role("tab", name="Messages").click()
+    await message.wait_for(state="detached", timeout=2_000)
+
+
 @pytest.mark.parametrize(
     ("width", "height"), [(320, 568), (720, 450), (844, 390)], ids=["320 px", "200 percent", "sideways"]
 )
@@ -265,6 +290,19 @@ async def test_nothing_is_cut_off_on_the_smallest_screens(
             .map(([label]) => label)"""
         )
         assert cut == [], f"{name}: {cut}"
+        broken = await visitor.page.evaluate(
+            """() => [...document.querySelectorAll(".console-banner > .muted, .empty-icon")]
+            .filter((e) => e.checkVisibility() && (e.textContent !== "" || e.matches(".empty-icon")))
+            .filter((e) => e.offsetHeight > Math.max(30, e.offsetWidth)
+                || (e.matches(".empty-icon") && e.offsetHeight !== e.offsetWidth))
+            .map((e) => e.className)"""
+        )
+        assert broken == [], f"{name}: squeezed out of shape: {broken}"
+        empty = await visitor.page.evaluate(
+            """() => [...document.querySelectorAll(".chat .empty")].filter((e) => e.checkVisibility())
+            .map((e) => e.scrollHeight - e.clientHeight).filter((beyond) => beyond > 0)"""
+        )
+        assert empty == [], f"{name}: words are cut off by {empty} px"
 
     await maria.sees_text("Connection works")
     await judge(maria, "patient-ready")
