@@ -39,7 +39,7 @@ class VisitLockedError(Exception):
 @dataclass(frozen=True, slots=True)
 class VisitLimits:
     """Seconds. `resume`: how long a dropped person's place is kept. `empty`: how long an empty visit
-    stays open, so that its chat and lock survive everybody's reload.
+    stays open, so that its lock and limits survive everybody's reload.
     """
 
     participants: int = 50

@@ -280,6 +280,8 @@ class Room:
             self._spawn(seat.leg.close())
         if gone.was is Stage.PRESENT and not seat.person.grants.hidden:
             self._tell(ev.ParticipantLeft(seat.id, gone.reason))
+        if gone.reason is not ev.Departure.REPLACED and not any(p.present for p in self.people.values()):
+            self._chat.clear()  # the room may be another patient's next; a reload is no end
         if self.speaker == seat.id:
             self._say_speaker(None)
         self.renew_slots()

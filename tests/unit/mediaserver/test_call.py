@@ -98,6 +98,22 @@ async def test_a_host_mutes_and_asks_to_unmute(call: tuple[Peer, Peer]) -> None:
     await frames(clinician, patient, "microphone")
 
 
+async def test_what_was_written_outlives_a_reload_and_not_the_call(server: Running) -> None:
+    former = Peer(server.client, server.token("former"))
+    await former.connect()
+    await former.ask("chat", text="my knee hurts")
+    reloaded = Peer(server.client, server.token("former"))
+    await reloaded.connect(prepare=True)
+    await reloaded.ask("enter")
+    assert [line["text"] for line in reloaded.messages("chat")] == ["my knee hurts"]
+    following = Peer(server.client, server.token("following"))
+    await following.connect(prepare=True)
+    await reloaded.ask("leave")
+    await following.ask("enter")
+    assert following.messages("chat") == []
+    await asyncio.gather(former.close(), reloaded.close(), following.close())
+
+
 def held(watcher: Peer, source: str) -> bool:
     """Whether the last that was heard of anybody is that a host holds this source."""
     news = [message for message in watcher.heard if message["type"] in ("joined", "updated")]
