@@ -21,23 +21,10 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from bench.chromium import FLAGS
 from bench.machine import MissingError, commit, description
 from bench.processes import BenchError
 
-# Chromium made quiet, with a camera of its own and loopback candidates (docs/performance.md).
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream=fps=30",
-    "--allow-loopback-in-peer-connection",
-    "--autoplay-policy=no-user-gesture-required",
-]
 # In the order they usually come; the last two are what the person waits for.
 STEPS = ("page", "welcome", "answered", "ready", "joined", "ice", "connected", "audio", "video")
 JOIN_TIMEOUT = 20.0  # seconds for one patient to see and hear
@@ -107,7 +94,7 @@ def measure(runs: int) -> dict[str, Any]:
     if chromium is None:
         raise MissingError("chromium is missing; `make browsers` installs it")
     with _server() as (url, link, token), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, headless=True, args=list(FLAGS))
         try:
             clinician = browser.new_context(permissions=["camera", "microphone"], bypass_csp=True).new_page()
             clinician.goto(url + "/healthz")

@@ -14,23 +14,16 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Playwright
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",
-    "--use-fake-device-for-media-stream=fps=30",
-    "--allow-loopback-in-peer-connection",
-    "--autoplay-policy=no-user-gesture-required",
+from bench.chromium import FLAGS as QUIET
+
+# A tab that is not looked at goes on as one that is, and shares itself without a question.
+FLAGS = (
+    *QUIET,
     "--auto-accept-this-tab-capture",
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
     "--disable-backgrounding-occluded-windows",
-]
+)
 HERE = Path(__file__).parent
 
 # Connections are kept where a test can read them, whoever made them.
