@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -21,6 +22,9 @@ from mediaserver.model.clock import SystemClock
 from mediaserver.model.ids import MAX_IDENTITY, MAX_NAME, LinkCode, RoomName
 from mediaserver.model.roles import Role
 
+# In the data folder while `serve --dev` runs: where it can be reached.
+ADDRESS = "address"
+
 
 @click.group()
 def link() -> None:
@@ -36,6 +40,8 @@ def base_url(settings: Settings) -> str:
     """How people reach the server, as far as the settings tell."""
     if settings.http.public_url is not None:
         return settings.http.public_url
+    with suppress(OSError):  # a development server may have had to move to another port
+        return (settings.data / ADDRESS).read_text()
     host, _, port = settings.http.listen[0].rpartition(":")
     scheme = "https" if settings.http.tls else "http"
     # localhost is a secure context by http; an address is not, and breaks passkeys.

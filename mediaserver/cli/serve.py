@@ -15,8 +15,9 @@ import uvloop
 
 from mediaserver import logs
 from mediaserver.cli.common import settings_of
-from mediaserver.cli.links import url_of
+from mediaserver.cli.links import ADDRESS, url_of
 from mediaserver.config import Settings, parse_listen
+from mediaserver.identity.files import write_private
 from mediaserver.identity.keys import KeyFileError
 from mediaserver.model.ids import RoomName
 from mediaserver.model.roles import Role
@@ -64,17 +65,21 @@ async def _run(settings: Settings, *, dev: bool, own_http: bool) -> None:
     listening = await server.start(sockets)
     try:
         if dev:
-            _greet(server, listening, sockets)
+            # localhost is a secure context by http, an address is not (and passkeys want a name).
+            anywhere = r"//(127\.0\.0\.1|\[::1\]|0\.0\.0\.0|\[::\])(?=:|$)"
+            base = re.sub(anywhere, "//localhost", listening.http[0])
+            write_private(settings.data / ADDRESS, base.encode())
+            _greet(server, base, listening, sockets)
         else:
             click.echo(f"listening on {', '.join(listening.http)}; media on UDP {', '.join(listening.media)}")
         await server.wait()
     finally:
+        if dev:
+            (settings.data / ADDRESS).unlink(missing_ok=True)
         await server.stop()
 
 
-def _greet(server: Server, listening: Listening, sockets: list[socket.socket] | None) -> None:
-    # localhost is a secure context by http, an address is not (and passkeys want a name).
-    base = re.sub(r"//(127\.0\.0\.1|\[::1\]|0\.0\.0\.0|\[::\])(?=:|$)", "//localhost", listening.http[0])
+def _greet(server: Server, base: str, listening: Listening, sockets: list[socket.socket] | None) -> None:
     if sockets is not None and (port := sockets[0].getsockname()[1]) != DEV_HTTP_PORT:
         click.echo(f"Port {DEV_HTTP_PORT} is taken, so this runs on {port}.")
     links = server.house.identity.links
