@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from typing import Any
 
@@ -15,20 +14,15 @@ from bench.forward import Forward, Options
 from bench.machine import MissingError
 from bench.processes import BenchError
 from bench.scenario import KEY_LENGTHS, Shape
+from bench.signals import end_cleanly
 
 DEFAULT_SRTP = "SRTP_AEAD_AES_128_GCM"
-
-
-def _terminate(_signal: int, _frame: object) -> None:
-    # As for Ctrl-C: `with` blocks remove namespaces and end processes on the way out.
-    raise KeyboardInterrupt
 
 
 @click.group()
 def main() -> None:
     """Measures the media core on this machine."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # a shell's background job ignores SIGINT
-        signal.signal(number, _terminate)
+    end_cleanly()
 
 
 @main.command("join")

@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from bench.signals import undisturbed
+
 NETWORK = "198.18.0.1/15"
 """Addresses for benchmarks (RFC 2544)."""
 
@@ -36,14 +38,15 @@ class BlackHole:
             raise MissingError("making a network namespace needs root")
         if shutil.which("ip") is None:
             raise MissingError("the `ip` command (iproute2) is not installed")
-        self._made = True  # before it is: a signal may come while `ip` makes it
         try:
-            self._ip("netns", "add", self.name)
-            self._inside("link", "set", "lo", "up")
-            self._inside("link", "add", "hole", "type", "ifb")
-            self._inside("address", "add", NETWORK, "dev", "hole")
-            self._inside("link", "set", "hole", "mtu", "1500", "up")
-            self._inside("route", "replace", "default", "dev", "hole")
+            with undisturbed():
+                self._ip("netns", "add", self.name)
+                self._made = True
+                self._inside("link", "set", "lo", "up")
+                self._inside("link", "add", "hole", "type", "ifb")
+                self._inside("address", "add", NETWORK, "dev", "hole")
+                self._inside("link", "set", "hole", "mtu", "1500", "up")
+                self._inside("route", "replace", "default", "dev", "hole")
         except BaseException:
             self.close()
             raise
@@ -56,9 +59,10 @@ class BlackHole:
 
     def close(self) -> None:
         """Removes the namespace and the device in it. Idempotent."""
-        if self._made:
-            self._made = False
-            subprocess.run(["ip", "netns", "delete", self.name], check=False, capture_output=True)
+        with undisturbed():
+            if self._made:
+                self._made = False
+                subprocess.run(["ip", "netns", "delete", self.name], check=False, capture_output=True)
 
     @property
     def prefix(self) -> tuple[str, ...]:

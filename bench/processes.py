@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from bench.signals import undisturbed
+
 ROOT = Path(__file__).resolve().parent.parent
 NATIVE = ROOT / "sfu" / "native"
 
@@ -85,14 +87,15 @@ class Child:
 
     def close(self) -> None:
         """Lets the process end by itself for 3 s, then kills it."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe and not pipe.closed:
-                pipe.close()
-        try:
-            self._process.wait(3)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with undisturbed():
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe and not pipe.closed:
+                    pipe.close()
+            try:
+                self._process.wait(3)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
 
 def server(prefix: Sequence[str] = (), *, core: int | None = None) -> Child:
