@@ -22,6 +22,22 @@ window.WebSocket = class extends WebSocket {
   }
 };
 """
+# The first offer is cut off with its websocket, and the browser takes long to take it back.
+LOSES_ITS_OFFER = """
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (text) {
+  if (!window.offerLost && text.includes('"type":"offer"')) {
+    window.offerLost = true;
+    return this.close(4999);
+  }
+  return send.call(this, text);
+};
+const set = RTCPeerConnection.prototype.setLocalDescription;
+RTCPeerConnection.prototype.setLocalDescription = async function (description) {
+  if (description.type === "rollback") await new Promise((done) => setTimeout(done, 2000));
+  return set.call(this, description);
+};
+"""
 # A browser that plays no sound before it was tapped.
 REFUSES_SOUND = """
 const play = HTMLMediaElement.prototype.play;
@@ -103,6 +119,12 @@ async def test_who_joins_while_the_network_is_away_is_in_when_it_comes_back(hous
     await maria.page.evaluate("window.cutOff = false")
     await maria.sees_face()
     await doctor.sees_face()
+
+
+async def test_an_offer_lost_with_its_websocket_is_made_again(house: House) -> None:
+    maria, doctor = await couple(house, script=LOSES_ITS_OFFER)
+    await frames_go_on(maria)
+    await frames_go_on(doctor)
 
 
 async def test_a_mute_that_is_lifted_while_the_network_is_away_is_lifted(house: House) -> None:
@@ -248,12 +270,12 @@ async def test_what_is_shown_elsewhere_covers_no_face_and_a_menu_is_whole(house:
         await someone.enter()
     await doctor.sees_face(2)
     await doctor.press("More for Maria Santos")
-    edge = """() => {
+    # Once it has come to rest.
+    await doctor.until("""(() => {
       const menu = document.querySelector(".menu").getBoundingClientRect();
       const foot = document.querySelector(".panel-foot").getBoundingClientRect();
-      return Math.min(innerHeight, foot.top) - menu.bottom;
-    }"""
-    assert await doctor.page.evaluate(edge) >= 0
+      return menu.bottom <= Math.min(innerHeight, foot.top);
+    })()""")
     await doctor.page.keyboard.press("Escape")
     await maria.press(re.compile("^Messages"))
     await maria.page.get_by_placeholder("Write a message").fill("Hello, I can see you.")

@@ -155,7 +155,7 @@ export class MediaPeer extends Emitter {
         if (this.#pc.signalingState === "have-local-offer") {
           await this.#pc.setLocalDescription({ type: "rollback" }).catch(() => {});
         }
-        throw error;
+        if (!this.#again) throw error;
       }
     } while (this.#again && !this.#closed);
     this.emit("negotiated", null);

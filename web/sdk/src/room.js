@@ -356,16 +356,26 @@ export class Room extends Emitter {
     if (this.#peer) this.#attempt(this.#peer.negotiate());
   }
 
-  /** An exchange that fails with its websocket is made again when the session resumes. @param {Promise<void>} exchange */
+  /** @param {Promise<void>} exchange */
   async #attempt(exchange) {
     try {
       await exchange;
       this.#offerFailed = false;
     } catch (error) {
-      this.#offerFailed = true;
-      const known = error instanceof MediaError ? error : new ProtocolError(String(error));
-      if (known.code !== "connection_failed") this.emit("problem", known);
+      this.#exchangeFailed(error);
     }
+  }
+
+  /**
+   * An exchange that fails with its websocket is made again when the session resumes, or now if it has resumed
+   * while the browser took the offer back.
+   * @param {unknown} error
+   */
+  #exchangeFailed(error) {
+    this.#offerFailed = true;
+    const known = error instanceof MediaError ? error : new ProtocolError(String(error));
+    if (known.code !== "connection_failed") this.emit("problem", known);
+    else if (this.#socket.state === "up") this.#renegotiate();
   }
 
   /** @param {Digest} d */
@@ -529,8 +539,7 @@ export class Room extends Emitter {
       await this.#peer.send(source.kind, source.track);
       if (source.kind === "screen") await this.#peer.send("screen_audio", source.audioTrack);
     } catch (error) {
-      this.#offerFailed = true;
-      if (error instanceof MediaError && error.code !== "connection_failed") this.emit("problem", error);
+      this.#exchangeFailed(error);
     }
     await this.#tell(source.kind);
   }
