@@ -1,0 +1,1 @@
+"""Revisions of the schema, for Alembic (see storage/migrate.py)."""
