@@ -1,4 +1,4 @@
-"""What all tests share: the event loop that the server runs on."""
+"""What all tests share: the event loop that the server runs on, and the databases."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ import asyncio
 from collections.abc import Callable
 
 import uvloop
+from storage_fixtures import (  # noqa: F401 - fixtures
+    database,
+    database_clock,
+    database_kind,
+    database_url,
+    empty_database_url,
+    postgresql,
+    postgresql_template,
+    sqlite_template,
+)
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

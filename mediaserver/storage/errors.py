@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import psycopg
-from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, exc
+from sqlalchemy import exc
 
 from mediaserver.storage import schema
 
@@ -94,7 +94,7 @@ def _from_sqlite(error: sqlite3.Error) -> StorageError:
     if name == "SQLITE_FULL":
         return UnavailableError(_FULL)
     if name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"):
-        return DuplicateError(_sqlite_constraint(str(error)))
+        return DuplicateError(_sqlite_constraint(str(error), primary="UNIQUE" not in name))
     if name.startswith("SQLITE_CONSTRAINT"):
         return InvalidError(f"a rule of the database refuses it ({name})")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
@@ -108,7 +108,7 @@ def _from_sqlite(error: sqlite3.Error) -> StorageError:
     return StorageError(f"the database refuses it ({name or type(error).__name__})")
 
 
-def _sqlite_constraint(message: str) -> str:
+def _sqlite_constraint(message: str, *, primary: bool) -> str:
     # "UNIQUE constraint failed: account.tenant, account.name", or ".. failed: index 'ix_name'": names of
     # columns, no values. PostgreSQL tells the constraint's name; so do we.
     what = message.partition(": ")[2]
@@ -116,12 +116,13 @@ def _sqlite_constraint(message: str) -> str:
         return what.removeprefix("index ").strip("'")
     columns = [part.rpartition(".")[2] for part in what.split(", ")]
     table = what.partition(".")[0]
+    if primary:
+        return f"pk_{table}"
     known = schema.metadata.tables.get(table)
     if known is not None:
-        unique = [c for c in known.constraints if isinstance(c, PrimaryKeyConstraint | UniqueConstraint)]
-        for key in (*unique, *(index for index in known.indexes if index.unique)):
-            if [column.name for column in key.columns] == columns and key.name:
-                return str(key.name)
+        for index in known.indexes:
+            if index.unique and [column.name for column in index.columns] == columns:
+                return str(index.name)
     return f"uq_{table}_{'_'.join(columns)}"
 
 
