@@ -30,6 +30,7 @@ from pydantic_settings import (
 )
 from yaml import YAMLError
 
+from mediaserver.storage.engines import Options as StorageOptions
 from sfu import EngineConfig, Limits
 
 Seconds = float
@@ -209,6 +210,22 @@ class TurnSettings(_Section):
         return self
 
 
+class StorageSettings(_Section):
+    """The database of the record: times in seconds."""
+
+    # sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE. Left out: `clinic.db` in the data folder.
+    url: SecretStr | None = None
+    busy_timeout: Seconds = Field(default=5.0, gt=0)  # for a lock that another process holds
+    wait_timeout: Seconds = Field(default=10.0, gt=0)  # for the own turn: the writer's lock, a connection
+    statement_timeout: Seconds = Field(default=30.0, gt=0)  # PostgreSQL
+    readers: int = Field(default=4, ge=1, le=64)  # SQLite: connections that read beside the writer
+    pool_size: int = Field(default=10, ge=2, le=1000)  # PostgreSQL: connections
+
+    def options(self) -> StorageOptions:
+        """The same for the storage."""
+        return StorageOptions(**self.model_dump(exclude={"url"}))
+
+
 class LogSettings(_Section):
     """What is logged, and how."""
 
@@ -236,6 +253,7 @@ class Settings(BaseSettings):
     tokens: TokenSettings = TokenSettings()
     ice_servers: list[IceServerSettings] = []
     turn: TurnSettings = TurnSettings()
+    storage: StorageSettings = StorageSettings()
     log: LogSettings = LogSettings()
     shutdown_grace: Seconds = Field(default=5.0, ge=0)
 
@@ -265,6 +283,12 @@ class Settings(BaseSettings):
     def keys_file(self) -> Path:
         """Signing keys."""
         return self.data / "keys.json"
+
+    @property
+    def storage_url(self) -> str:
+        """Where the database is. It may hold a password."""
+        url = self.storage.url
+        return f"sqlite:///{self.data / 'clinic.db'}" if url is None else url.get_secret_value()
 
     @property
     def links_folder(self) -> Path:

@@ -1,9 +1,10 @@
-"""The command line: serve, token, link, key, rooms, doctor."""
+"""The command line: serve, token, link, key, rooms, db, doctor."""
 
 from __future__ import annotations
 
 import click
 
+from mediaserver.cli.database import db
 from mediaserver.cli.doctor import doctor
 from mediaserver.cli.keys import key
 from mediaserver.cli.links import link
@@ -18,7 +19,7 @@ def main() -> None:
     """Telemedicine media server: browser calls through its own WebRTC SFU."""
 
 
-for _command in (serve, token, link, key, rooms, doctor):
+for _command in (serve, token, link, key, rooms, db, doctor):
     main.add_command(_command)
 
 __all__ = ["main"]
