@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mediaserver.model.actors import Actor, TenantId
 from mediaserver.storage.errors import ConflictError, guarded
+from mediaserver.storage.tenancy import refuse_unless_narrowed
 
 BeforeCommit = Callable[["Unit"], Awaitable[None]]
 AfterCommit = Callable[[], Awaitable[None]]
@@ -29,7 +30,8 @@ AfterCommit = Callable[[], Awaitable[None]]
 class Reader:
     """Reads for an actor. Every read of one reader sees one moment; nothing can be changed.
 
-    `now` is when it began, in milliseconds since 1970 (UTC).
+    `now` is when it began, in milliseconds since 1970 (UTC). A query over rows of tenants that doesn't
+    compare with the actor's raises ValueError (storage/tenancy.py).
     """
 
     def __init__(self, connection: AsyncConnection, actor: Actor, now: int) -> None:
@@ -59,6 +61,7 @@ class Reader:
         return (await self._run(query)).scalar()
 
     async def _run(self, statement: Executable) -> CursorResult[Any]:
+        refuse_unless_narrowed(statement, self.tenant)
         return await guarded(self._connection.execute(statement))
 
 
