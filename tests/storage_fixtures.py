@@ -41,14 +41,17 @@ class Cluster:
     def url(self, name: str) -> str:
         return f"postgresql://postgres@/{name}?host={self.folder}"
 
-    def run(self, statement: str) -> None:
+    def run(self, statement: str, *values: str) -> None:
         with closing(psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=5)) as connection:
-            connection.execute(statement.encode())
+            connection.execute(statement.encode(), values or None)
 
     def create(self, template: str = "template0") -> str:
         name = f"t_{secrets.token_hex(6)}"
         self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
+
+    def end_connections(self, name: str) -> None:
+        self.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", name)
 
     def drop(self, name: str) -> None:
         self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

@@ -82,15 +82,19 @@ class Database:
         """What is wrong with the database, a line each; empty when it is sound. Raises StorageError."""
         file = file_of(self._url)
         problems = await asyncio.to_thread(sqlite.check, file) if file is not None else []
-        async with self._connection(self._engines.read) as connection:
-            if file is None:
-                problems += await guarded(connection.run_sync(postgresql.check))
-            if not problems:
+        try:
+            async with self._connection(self._engines.read) as connection:
+                if file is None:
+                    problems += await guarded(connection.run_sync(postgresql.check))
                 at, wanted = await guarded(connection.run_sync(migrate.revision)), migrate.newest()
-                if at != wanted:
-                    problems.append(
-                        f"the schema is at {at}, the program wants {wanted}: run `mediaserver db upgrade`"
-                    )
+        except StorageError:
+            if not problems:
+                raise
+            return problems  # too damaged to be read
+        if at != wanted:
+            problems.append(
+                f"the schema is at {at}, the program wants {wanted}: run `mediaserver db upgrade`"
+            )
         return problems
 
     async def revisions(self) -> tuple[str | None, str | None]:
