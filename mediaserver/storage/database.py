@@ -73,8 +73,9 @@ class Database:
         """A transaction: committed and on disk when the block ends, undone when it raises. Hooks of
         `Unit.after_commit` have run before the block's end returns.
 
-        Raises UnavailableError (locked, full, unreachable: nothing is kept), AcknowledgeError (kept, but a
-        hook failed). A unit in a unit of the same task is a mistake (on SQLite it would wait for itself).
+        Raises UnavailableError (locked, full, unreachable: nothing is kept, unless PostgreSQL went away
+        during the very COMMIT: then look), AcknowledgeError (kept, but a hook failed). A unit in a unit of
+        the same task is a mistake (SQLite would wait for itself); so is a `read` in a unit, which reads.
         """
         return self._unit(actor)
 

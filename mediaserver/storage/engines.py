@@ -28,12 +28,12 @@ class Options:
     wait_timeout: float = 10.0  # for our own turn: the writer's lock, a connection of the pool
     statement_timeout: float = 30.0  # PostgreSQL only
     readers: int = 4  # SQLite: connections beside the writer's
-    pool_size: int = 10  # PostgreSQL: all connections
+    pool_size: int = 10  # PostgreSQL: all connections, half of them to write by; 2 or more
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """One engine to write by, one to read by (for PostgreSQL two faces of one pool)."""
+    """One engine to write by, one to read by."""
 
     write: AsyncEngine
     read: AsyncEngine
@@ -88,20 +88,20 @@ def make_engines(url: URL, options: Options) -> Engines:
         _prepare_sqlite(write.sync_engine, begin="BEGIN IMMEDIATE")
         _prepare_sqlite(read.sync_engine, begin="BEGIN", read_only=True)
         return Engines(write, read)
-    engine = create_async_engine(
-        url,
-        pool_size=options.pool_size,
-        max_overflow=0,
-        pool_timeout=options.wait_timeout,
-        pool_pre_ping=True,
-        hide_parameters=True,
-        connect_args=_postgresql_arguments(url, options),
-    )
-    return Engines(
-        engine.execution_options(isolation_level="READ COMMITTED"),
-        # Several reads of one page see one moment.
-        engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
-    )
+    # Two pools: whoever writes while they read (an audited read) would wait for a connection that others
+    # hold who wait for the same.
+    writers = options.pool_size // 2
+    arguments = {
+        "max_overflow": 0,
+        "pool_timeout": options.wait_timeout,
+        "pool_pre_ping": True,
+        "hide_parameters": True,
+        "connect_args": _postgresql_arguments(url, options),
+    }
+    write = create_async_engine(url, pool_size=writers, isolation_level="READ COMMITTED", **arguments)
+    read = create_async_engine(url, pool_size=options.pool_size - writers, **arguments)
+    # Several reads of one page see one moment.
+    return Engines(write, read.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True))
 
 
 def make_sync_engine(url: URL, options: Options) -> Engine:

@@ -80,6 +80,14 @@ def test_tenant_comes_first_in_every_index() -> None:
             )
 
 
+def test_names_are_short_enough_for_postgresql() -> None:
+    """It takes 63 bytes; a longer one is cut, and DuplicateError.constraint would differ by database."""
+    load_tables()
+    for table in metadata.tables.values():
+        for item in (*table.constraints, *table.indexes):
+            assert len(str(item.name)) <= 63, item.name
+
+
 async def test_an_upgrade_of_what_is_new_enough_does_nothing(empty_database_url: str) -> None:
     database = await Database.open(empty_database_url, SystemClock())
     try:

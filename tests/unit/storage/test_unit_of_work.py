@@ -8,6 +8,7 @@ import pytest
 from sample_tables import NOTE, TAG, add_note, notes, other, sample, staff  # noqa: F401
 from sqlalchemy import insert, select
 
+from mediaserver.model.actors import TenantId
 from mediaserver.storage import (
     AcknowledgeError,
     ConflictError,
@@ -19,6 +20,7 @@ from mediaserver.storage import (
     Unit,
 )
 from mediaserver.storage.schema import tenant
+from mediaserver.storage.tenants import add_tenant, tenants
 
 pytestmark = pytest.mark.usefixtures("sample")
 
@@ -265,3 +267,27 @@ async def test_a_table_without_tenants_is_reached_only_by_statement(database: Da
         with pytest.raises(ValueError):
             await unit.insert(tenant, id="x", name="x", created_at=0)
         assert len(await unit.rows(select(tenant))) == 2
+
+
+async def test_many_who_write_while_they_read_do_not_wait_for_each_other(database: Database) -> None:
+    async def audited_read(number: int) -> None:
+        async with database.read(staff()) as reader:
+            await reader.rows(reader.of(NOTE))
+            await add_note(database, f"n{number}", "read")
+
+    async with asyncio.timeout(8):  # less than the wait for a connection
+        await asyncio.gather(*(audited_read(number) for number in range(30)))
+    assert len(await notes(database)) == 30
+
+
+async def test_a_clinic_is_added_once(database: Database) -> None:
+    async with database.unit(staff()) as unit:
+        await add_tenant(unit, TenantId("third"), "Third")
+    async with database.read(staff()) as reader:
+        assert [t.id for t in await tenants(reader)] == ["clinic", "other", "third"]
+    with pytest.raises(DuplicateError):
+        async with database.unit(staff()) as unit:
+            await add_tenant(unit, TenantId("third"), "Again")
+    with pytest.raises(ValueError):
+        async with database.unit(staff()) as unit:
+            await add_tenant(unit, TenantId("No/Slug"), "x")
