@@ -21,6 +21,7 @@ class ActorKind(StrEnum):
     LINK = "link"  # came by a link made for them
     TOKEN = "token"  # noqa: S105 - a bearer token of a configured key
     SYSTEM = "system"  # the server itself
+    ANONYMOUS = "anonymous"  # not yet recognised: someone at the sign-in
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class Actor:
     def system(cls, tenant: TenantId = DEFAULT_TENANT) -> Actor:
         """The server itself."""
         return cls(tenant, "system", ActorKind.SYSTEM, Pii("the server"), frozenset())
+
+    @classmethod
+    def anonymous(cls, tenant: TenantId = DEFAULT_TENANT, address: str | None = None) -> Actor:
+        """Whoever knocks, before they are recognised."""
+        seen = None if address is None else Pii(address)
+        return cls(tenant, "anonymous", ActorKind.ANONYMOUS, Pii(""), frozenset(), address=seen)
 
     def has(self, *roles: Role) -> bool:
         """Whether they hold one of these roles."""
