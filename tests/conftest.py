@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 import uvloop
+from audit_fixtures import audit_key, audit_log, audit_witness  # noqa: F401 - fixtures
 from storage_fixtures import (  # noqa: F401 - fixtures
     database,
     database_clock,
