@@ -121,6 +121,8 @@ class Verifier:
             self._look_at_end(size)
             self._look_at_edge(size)
         self._look_at_chain("the database", self._own, size)
+        if not self._broken and (last := max(self._own, default=0)) < size:
+            self._say(f"a head of the database is missing: its last is of {last} entries, the log has {size}")
         self._look_at_witness()
         order = sorted(self._problems, key=lambda p: (p.position is None, p.position or 0))
         return Report(size, len(self._witness), order, self._notes)
@@ -207,8 +209,8 @@ class Verifier:
             return
         self._look_at_chain("the witness", self._witness, self._frontier.size)
         for size, head in self._witness.items():
-            if size in self._own and self._own[size] != head:
-                self._say(f"database and witness have different heads of {size} entries, both signed")
+            if self._own.get(size) != head and not self._broken:
+                self._say(f"database and witness don't have the same head of {size} entries")
         most = max(self._witness, default=0)
         if self._edge is not None and self._edge.witnessed > most:
             self._say(
