@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
-from sqlalchemy import Column, MetaData, String, Table
+from sqlalchemy import Column, MetaData, Table, Text
 from sqlalchemy.schema import SchemaItem
 
 from mediaserver.model.actors import Actor, TenantId
@@ -572,5 +572,7 @@ class Workflow:
 
 
 def own_table(tables: MetaData, name: str, *items: SchemaItem) -> Table:
-    """A table of a plugin's: `name` begins with `<plugin>_`, the clinic's id leads its primary key."""
-    return Table(name, tables, Column("tenant", String(40), primary_key=True, nullable=False), *items)
+    """A table of a plugin's: `name` begins with `<plugin>_`, the clinic's id leads its primary key. Its
+    migration makes it alike, with `sa.ForeignKey("tenant.id")` on that column.
+    """
+    return Table(name, tables, Column("tenant", Text, primary_key=True), *items)

@@ -109,7 +109,9 @@ class Unit(Reader, Protocol):
         ...
 
     async def execute(self, statement: Executable) -> Any:
-        """Any other statement on own tables (an upsert); the caller narrows it to the clinic."""
+        """Any other statement on own tables (an upsert), narrowed to the clinic by the caller. Gives the rows
+        if there are any (RETURNING), else how many were changed.
+        """
         ...
 
 
