@@ -83,7 +83,7 @@ GATES: Mapping[str, Gate] = {
         Gate(
             "admission",
             "May this person enter the visit now? Asked when they come, after `admit`, and whenever a plugin"
-            " says `visit.recheck()`.",
+            " says `visit.recheck()`. The fallback holds patients and guests; who runs the visit enters.",
             ("visit", "participant"),
             (Allow, Hold, Deny),
             Hold("checking"),  # a patient who waits a little is safer than a stranger who is in
@@ -422,8 +422,9 @@ def route(
     audit: str | None = None,
 ) -> Callable[[Hook], Hook]:
     """An operation: `async def hook(self, visit, call)`. Deadline 10 s. `permission` is one of the
-    plugin's; `summary` the first line of the docstring if left out; `audit` names the event written
-    before the answer goes out (`<plugin>.<audit>`), for whatever shows or changes a person's record.
+    plugin's; `summary` the first line of the docstring if left out. `audit` is for whatever shows or
+    changes a person's record: a GET is recorded as `<plugin>.<audit>` before its answer goes out, a refusal
+    too; a change by the hook itself, with `visit.audit` in the unit that makes it.
     """
     return lambda hook: _mark(
         hook, RouteHook(hook.__name__, method, path, permission, summary, scope, body, query, result, audit)

@@ -38,8 +38,10 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def __contains__(self, id: str) -> bool:
-        return id in self._ids
+    @property
+    def ids(self) -> frozenset[str]:
+        """Events here."""
+        return frozenset(self._ids)
 
     @property
     def full(self) -> bool:
@@ -81,7 +83,7 @@ class Backlog:
         item.attempts += 1
         if item.attempts >= retry.attempts:
             return False
-        due = now + min(retry.delay * 2 ** (item.attempts - 1), retry.longest)
+        due = now + min(retry.delay * 2.0 ** min(item.attempts - 1, 30), retry.longest)
         held = self._held.get(item.event.visit)
         if held is not None:
             held.due = due

@@ -118,8 +118,8 @@ class Session:
             try:
                 result = await work(unit)
             except Exception as error:
-                # What failed in a transaction can't be trusted to have left it whole (PostgreSQL aborts it).
-                self._failed = True
+                # PostgreSQL aborts a transaction in which a statement failed; SQLite is made to do the same.
+                self._failed = self._failed or isinstance(error, StorageError)
                 if not done.done():
                     done.set_exception(translated(error) if isinstance(error, StorageError) else error)
             else:

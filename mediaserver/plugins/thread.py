@@ -11,6 +11,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ class PluginThread:
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.new_event_loop()
+        self._ends = False
         self._thread = threading.Thread(target=self._serve, name=f"plugin-{name}", daemon=True)
 
     def start(self) -> None:
@@ -46,24 +48,31 @@ class PluginThread:
 
     async def stop(self, deadline: float = 1.0) -> bool:
         """Ends the loop; gives whether it did in time."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._ends = True
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
         await asyncio.to_thread(self._thread.join, deadline)
         return not self._thread.is_alive()
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.set_exception_handler(_keep_quiet)
-        try:
-            self._loop.run_forever()
-        finally:
-            for task in asyncio.all_tasks(self._loop):
-                task.cancel()
+        while not self._ends:
+            # SystemExit and KeyboardInterrupt from a task of the plugin's come out here.
+            with suppress(BaseException):
+                self._loop.run_forever()
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+        with suppress(BaseException):
             self._loop.run_until_complete(asyncio.sleep(0))
-            self._loop.close()
+        self._loop.close()
 
 
 async def _call(work: Callable[[], Awaitable[T]]) -> T:
-    return await work()
+    try:
+        return await work()
+    except (SystemExit, KeyboardInterrupt, GeneratorExit) as error:
+        raise RuntimeError(f"the plugin raised {type(error).__name__}") from None
 
 
 def _keep_quiet(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
