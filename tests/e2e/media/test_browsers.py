@@ -114,11 +114,18 @@ async def test_a_screen_is_shown_beside_the_camera(room: Room) -> None:
     patient = await room.join("maria")
     clinician = await room.join("okafor", "clinician")
     await patient.until_inbound("video", playing(1), "the clinician's camera")
-    await clinician.page.evaluate("() => window.room.media.screen.start()")
+    await clinician.page.evaluate("""() => {
+      window.problems = [];
+      window.room.on("problem", (problem) => window.problems.push(problem.code));
+      return window.room.media.screen.start();
+    }""")
     await patient.until_inbound("video", playing(2), "camera and screen")
     await patient.until("document.getElementById('v-okafor-screen')?.videoWidth > 0")
     await clinician.page.evaluate("() => window.room.media.screen.stop()")
     await patient.until("document.getElementById('v-okafor-screen') === null")
+    # Asked and answered after whatever the stop has sent, so a refusal of that has come by now.
+    await clinician.page.evaluate("() => window.room.raiseHand(true)")
+    assert await clinician.page.evaluate("window.problems") == []
     before = {s.mid: s for s in await patient.inbound("video")}
     await patient.until_inbound(
         "video",

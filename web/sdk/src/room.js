@@ -546,6 +546,11 @@ export class Room extends Emitter {
 
   /** @param {Source} source */
   async #tell(source) {
+    // The negotiation has told that a screen is shown no more, and the server knows of no such track now.
+    if (source === "screen" && !this.media.screen.track) {
+      this.#told.delete(source);
+      return;
+    }
     const muted = !this.#live(source);
     const told = this.#told.get(source);
     if (told === undefined ? source === "screen" || this.#socket.state !== "up" : told === muted) return;
