@@ -226,6 +226,14 @@ class StorageSettings(_Section):
         return StorageOptions(**self.model_dump(exclude={"url"}))
 
 
+class AuditSettings(_Section):
+    """The audit log."""
+
+    key_file: Path | None = None  # left out: `audit-key.json` in the data folder
+    # Where the signed heads go: best another disk or machine. Left out: beside the data folder.
+    witness: Path | None = None
+
+
 class LogSettings(_Section):
     """What is logged, and how."""
 
@@ -254,6 +262,7 @@ class Settings(BaseSettings):
     ice_servers: list[IceServerSettings] = []
     turn: TurnSettings = TurnSettings()
     storage: StorageSettings = StorageSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
     shutdown_grace: Seconds = Field(default=5.0, ge=0)
 
@@ -289,6 +298,17 @@ class Settings(BaseSettings):
         """Where the database is. It may hold a password."""
         url = self.storage.url
         return f"sqlite:///{self.data / 'clinic.db'}" if url is None else url.get_secret_value()
+
+    @property
+    def audit_key_file(self) -> Path:
+        """The key that signs the audit log's heads."""
+        return self.audit.key_file or self.data / "audit-key.json"
+
+    @property
+    def audit_witness_file(self) -> Path:
+        """The second place of the audit log: not in the data folder, so that one slip doesn't take both."""
+        folder = self.data.resolve()
+        return self.audit.witness or folder.with_name(f"{folder.name}-witness") / "heads.jsonl"
 
     @property
     def links_folder(self) -> Path:

@@ -47,7 +47,7 @@ async def verify_database(database: Database, key: AuditKey, witness: Witness) -
     floor = await _witnessed_size(witness)
     async with database.read(Actor.system()) as reader:
         edge = await _edge(reader)
-        own = await _own_heads(reader)
+        own = await own_heads(reader)
         witnessed: Sequence[SignedTreeHead | BadLine] | None
         try:
             horizon = max(floor, edge.size if edge is not None else 0)
@@ -105,7 +105,8 @@ async def _edge(reader: Reader) -> Edge | None:
     return Edge(_number(row.size), _raw(row.frontier), _number(row.witnessed)) if row is not None else None
 
 
-async def _own_heads(reader: Reader) -> list[SignedTreeHead]:
+async def own_heads(reader: Reader) -> list[SignedTreeHead]:
+    """The heads that stand in the database, by size. Raises StorageError."""
     c = audit_head.c
     columns = select(c.size, c.since, c.root, c.at, c.signature, _Bytes(c.key).label("key"))
     return [

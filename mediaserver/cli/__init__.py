@@ -1,9 +1,10 @@
-"""The command line: serve, token, link, key, rooms, db, doctor."""
+"""The command line: serve, token, link, key, rooms, db, audit, doctor."""
 
 from __future__ import annotations
 
 import click
 
+from mediaserver.cli.audit import audit
 from mediaserver.cli.database import db
 from mediaserver.cli.doctor import doctor
 from mediaserver.cli.keys import key
@@ -19,7 +20,7 @@ def main() -> None:
     """Telemedicine media server: browser calls through its own WebRTC SFU."""
 
 
-for _command in (serve, token, link, key, rooms, db, doctor):
+for _command in (serve, token, link, key, rooms, db, audit, doctor):
     main.add_command(_command)
 
 __all__ = ["main"]
