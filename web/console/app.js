@@ -14,6 +14,8 @@ import { LobbyView } from "./lobby.js";
 /** @import {Room} from "../sdk/src/room.js" */
 /** @import {Services, Session} from "../shared/visit.js" */
 
+/** @typedef {{el: Element, close: () => void}} View */
+
 export class ConsoleApp {
   #root;
   #clinic;
@@ -24,6 +26,8 @@ export class ConsoleApp {
   #preparing = null;
   /** @type {{close: () => void} | null} */
   #view = null;
+  /** @type {(() => View) | null} */
+  #make = null;
   #inCall = false;
   #wakeLock = new WakeLock();
   title = new Title();
@@ -98,7 +102,7 @@ export class ConsoleApp {
       if (!this.#inCall) return;
       this.#wakeLock.hold();
       this.title.set(`${t("title.call")} · ${this.clinic}`);
-      this.show(new ConsoleCall(this, call));
+      this.show(() => new ConsoleCall(this, call));
     } catch (error) {
       this.#preparing = null;
       this.#lobby({ error: known(error), retry: () => void this.#again() });
@@ -127,15 +131,24 @@ export class ConsoleApp {
 
   /** @param {{error?: MediaError | null, ended?: boolean, retry?: (() => void) | null}} options */
   #lobby(options) {
-    this.show(new LobbyView(this, options));
+    this.show(() => new LobbyView(this, options));
   }
 
-  /** @param {{el: Element, close: () => void}} view */
-  show(view) {
+  /** @param {() => View} make */
+  show(make) {
+    this.#make = make;
     this.#view?.close();
+    const view = make();
     this.#view = view;
     this.#root.replaceChildren(view.el);
     /** @type {HTMLElement | null} */ (view.el.querySelector("h1"))?.focus();
+  }
+
+  /** The same page in other words. */
+  redraw() {
+    this.title.set(`${t(this.#inCall ? "title.call" : "console.title")} · ${this.clinic}`);
+    if (this.#make) this.show(this.#make);
+    /** @type {HTMLElement | null} */ (document.querySelector(".language-select"))?.focus();
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { DeviceFields } from "../shared/devices.js";
 import { button, h, icon, setAttr } from "../shared/dom.js";
+import { errorAdvice, errorTitle } from "../shared/error-words.js";
 import { deviceHelp } from "../shared/help.js";
 import { t } from "../shared/messages.js";
 import { clinicHead } from "./side.js";
@@ -37,9 +38,9 @@ export class LobbyView {
         })
       : null;
     const title = error
-      ? error.message.replace(/\.$/, "")
+      ? errorTitle(error).replace(/\.$/, "")
       : t(ended ? "ended.left.title" : "console.ready.title");
-    const text = error ? error.advice : t(ended ? "ended.left.text" : "console.ready.text");
+    const text = error ? errorAdvice(error) : t(ended ? "ended.left.text" : "console.ready.text");
     this.el = h(
       "main",
       { class: "console" },

@@ -1,6 +1,7 @@
 /** The left place: the clinic, oneself, who is in the call, and how the room is. */
 
 import { button, clockTime, h, icon, initials, setAttr, setChildren, setText } from "../shared/dom.js";
+import { languageSwitch } from "../shared/language-switch.js";
 import { lookup, t } from "../shared/messages.js";
 import { isDark, themeWords, toggleTheme } from "../shared/page.js";
 
@@ -10,7 +11,7 @@ import { isDark, themeWords, toggleTheme } from "../shared/page.js";
 /** @param {string} role */
 export const roleWords = (role) => lookup(`people.role.${role}`, "people.role.other");
 
-/** @param {{clinic: string, name: string}} app */
+/** @param {{clinic: string, name: string, redraw: () => void}} app */
 export function clinicHead(app) {
   const theme = button({
     icon: isDark() ? "sun" : "moon",
@@ -34,6 +35,7 @@ export function clinicHead(app) {
       h("b", { class: "clip block" }, app.clinic),
       h("div", { class: "small muted clip" }, app.name),
     ),
+    languageSwitch(() => app.redraw()),
     theme,
   );
 }
@@ -60,7 +62,7 @@ export class Side {
   #rows = new Map();
 
   /**
-   * @param {{clinic: string, name: string}} app
+   * @param {{clinic: string, name: string, redraw: () => void}} app
    * @param {CallSession} call
    * @param {{lock: () => void, end: () => void}} actions
    */

@@ -18,6 +18,8 @@ import { PatientCall } from "./patient-call.js";
 /** @import {Room} from "../sdk/src/room.js" */
 /** @import {Services, Session} from "../shared/visit.js" */
 
+/** @typedef {{el: Element, close: () => void, focus?: () => void, network?: () => void}} View */
+
 export class JoinApp {
   #root;
   #clinic;
@@ -30,6 +32,8 @@ export class JoinApp {
   network = "unknown";
   /** @type {{close: () => void} | null} */
   #view = null;
+  /** @type {(() => View) | null} */
+  #make = null;
   #inCall = false;
   title = new Title();
   speaker = new SpeakerChoice();
@@ -57,13 +61,13 @@ export class JoinApp {
 
   /** The page without a link: how to get one. */
   showHome() {
-    this.show(homeView(this));
+    this.show(() => homeView(this));
   }
 
   /** Opens the link. @returns {Promise<void>} */
   async start() {
     this.title.set(`${t("title.visit")} · ${this.clinic}`);
-    this.show(loadingView(this));
+    this.show(() => loadingView(this));
     try {
       requireSupport();
       this.#session = await this.#services.session();
@@ -73,14 +77,14 @@ export class JoinApp {
     this.#prepare();
     const [camera, microphone] = await Promise.all([permission("camera"), permission("microphone")]);
     if (camera === "granted" && microphone === "granted") await this.check();
-    else this.show(askView(this));
+    else this.show(() => askView(this));
   }
 
   /** Asks the browser for camera and microphone, then shows the check. @param {{camera?: boolean}} [wanted] */
   async check({ camera = true } = {}) {
     if (!camera) this.media.camera.muted = true;
     await this.media.start({ microphone: true, camera });
-    this.show(new ReadyView(this));
+    this.show(() => new ReadyView(this));
   }
 
   /** The path to the media server is made while the person looks at their picture. */
@@ -139,7 +143,7 @@ export class JoinApp {
       if (!this.#inCall) return;
       this.#wakeLock.hold();
       this.title.set(`${t("title.call")} · ${this.clinic}`);
-      this.show(new PatientCall(this, call));
+      this.show(() => new PatientCall(this, call));
     } catch (error) {
       this.fail(error, () => void this.#again());
     }
@@ -147,7 +151,7 @@ export class JoinApp {
 
   /** Straight back into the call: camera and sound were checked before. */
   async #again() {
-    this.show(loadingView(this));
+    this.show(() => loadingView(this));
     try {
       this.#session = await this.#services.session();
     } catch (error) {
@@ -169,22 +173,31 @@ export class JoinApp {
     for (const source of [microphone, camera, screen]) source.stop();
     this.title.set(`${t("title.visit")} · ${this.clinic}`);
     const again = rejoin ? () => void this.#again() : null;
-    this.show(endedView(this, { error: call.leaving ? null : error, left: call.leaving, again }));
+    this.show(() => endedView(this, { error: call.leaving ? null : error, left: call.leaving, again }));
   }
 
   /** @param {unknown} error @param {() => void} retry */
   fail(error, retry) {
     const known = error instanceof MediaError ? error : new Unsupported(String(error));
-    this.show(failedView(this, known, retry));
+    this.show(() => failedView(this, known, retry));
   }
 
-  /** @param {{el: Element, close: () => void, focus?: () => void, network?: () => void}} view */
-  show(view) {
+  /** @param {() => View} make */
+  show(make) {
+    this.#make = make;
     this.#view?.close();
+    const view = make();
     this.onNetwork = view.network ?? null;
     this.#view = view;
     this.#root.replaceChildren(view.el);
     if (view.focus) view.focus();
     /** @type {HTMLElement | null} */ else view.el.querySelector("h1")?.focus();
+  }
+
+  /** The same page in other words; a title that counts on them follows. */
+  redraw() {
+    this.title.set(`${t(this.#inCall ? "title.call" : "title.visit")} · ${this.clinic}`);
+    if (this.#make) this.show(this.#make);
+    /** @type {HTMLElement | null} */ (document.querySelector(".language-select"))?.focus();
   }
 }

@@ -1,6 +1,7 @@
 /** When it did not work, and when it is over. */
 
 import { button, h, icon } from "../shared/dom.js";
+import { errorAdvice, errorTitle } from "../shared/error-words.js";
 import { t } from "../shared/messages.js";
 import { frame } from "./frame.js";
 
@@ -55,8 +56,8 @@ export function failedView(app, error, retry) {
     {},
     hero(
       ICONS[error.code] ?? "circle-alert",
-      error.message,
-      error.advice,
+      errorTitle(error),
+      errorAdvice(error),
       error.code === "room_closed" ? "good" : "warn",
     ),
     final
@@ -76,7 +77,7 @@ export function endedView(app, { error, left, again }) {
   const top = closed
     ? hero("check", t("ended.closed.title"), t("ended.closed.text"), "good")
     : error
-      ? hero(ICONS[error.code] ?? "circle-alert", error.message, error.advice, "warn")
+      ? hero(ICONS[error.code] ?? "circle-alert", errorTitle(error), errorAdvice(error), "warn")
       : hero("log-out", t("ended.left.title"), t("ended.left.text"), "good");
   const el = frame(
     app,

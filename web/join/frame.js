@@ -1,6 +1,7 @@
 /** The frame around everything a patient sees before and after a call: clinic, steps, one column. */
 
 import { button, h, icon } from "../shared/dom.js";
+import { languageSwitch } from "../shared/language-switch.js";
 import { t } from "../shared/messages.js";
 import { isDark, themeWords, toggleTheme } from "../shared/page.js";
 
@@ -8,7 +9,7 @@ import { isDark, themeWords, toggleTheme } from "../shared/page.js";
 const STEPS = 3;
 
 /**
- * @param {{clinic: string}} app
+ * @param {{clinic: string, redraw: () => void}} app
  * @param {{step?: number, wide?: boolean, busy?: boolean, foot?: Element | null}} options  `step` from 1; 0 shows no steps
  * @param {...(Element | null)} content
  */
@@ -33,6 +34,7 @@ export function frame(app, { step = 0, wide = false, busy = false, foot = null }
       { class: "page-head" },
       h("span", { class: "logo", "aria-hidden": "true" }, [...app.clinic][0]?.toLocaleUpperCase() ?? ""),
       h("b", { class: "grow clip", title: app.clinic }, app.clinic),
+      languageSwitch(() => app.redraw()),
       theme,
     ),
     step > 0

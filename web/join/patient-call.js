@@ -6,6 +6,7 @@ import { Chat } from "../shared/chat.js";
 import { ask } from "../shared/dialog.js";
 import { CONTROLS, Dock, leaveControl, messagesControl, openMenu } from "../shared/dock.js";
 import { button, clockTime, h, icon, setAttr, setText } from "../shared/dom.js";
+import { otherLanguages } from "../shared/language-switch.js";
 import { t } from "../shared/messages.js";
 import { isDark, themeWords, toggleTheme } from "../shared/page.js";
 
@@ -110,6 +111,7 @@ export class PatientCall {
       run: (call, opener) => {
         const { media, room } = call;
         const handWords = t(room.handRaised ? "control.hand.lower" : "control.hand.raise");
+        /** @type {{icon: string, label: string, run: () => void}[]} */
         const items = [
           { icon: "hand", label: handWords, run: () => void call.toggleHand() },
           { icon: "settings", label: t("device.settings"), run: () => this.#frame.openDevices() },
@@ -118,6 +120,7 @@ export class PatientCall {
             label: themeWords(),
             run: toggleTheme,
           },
+          ...otherLanguages(() => this.#app.redraw()),
         ];
         const share = this.#dock.el.querySelector("[data-control=screen]");
         if (call.canShare && share instanceof HTMLElement && share.offsetParent === null) {

@@ -7,6 +7,7 @@ import { Emitter } from "../sdk/src/emitter.js";
 import { MediaError } from "../sdk/src/errors.js";
 import { LevelMeter } from "../sdk/src/meter.js";
 import { canMeter, canShareScreen } from "../sdk/src/support.js";
+import { errorLine } from "./error-words.js";
 import { t } from "./messages.js";
 import { notices } from "./notices.js";
 
@@ -332,7 +333,6 @@ export class CallSession extends Emitter {
 
   /** @param {unknown} error */
   #failed(error) {
-    const text = error instanceof MediaError ? `${error.message} ${error.advice}` : String(error);
-    this.toast(text, "circle-alert");
+    this.toast(errorLine(error), "circle-alert");
   }
 }

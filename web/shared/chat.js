@@ -1,13 +1,14 @@
 /** Messages of a call. */
 
 import { button, h, icon, setChildren } from "./dom.js";
-import { t } from "./messages.js";
+import { language, t } from "./messages.js";
 
 /** @import {CallSession} from "./call-session.js" */
 /** @import {Message} from "../sdk/src/room.js" */
 
 const LONGEST = 2000;
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const time = (/** @type {number} */ at) =>
+  new Intl.DateTimeFormat(language(), { hour: "2-digit", minute: "2-digit" }).format(at);
 
 export class Chat {
   #call;
@@ -117,7 +118,7 @@ function bubble(message, before) {
           "span",
           { class: "bubble-head small" },
           h("b", null, message.own ? t("app.you") : message.name),
-          h("time", { class: "num", dateTime: new Date(message.at).toISOString() }, time.format(message.at)),
+          h("time", { class: "num", dateTime: new Date(message.at).toISOString() }, time(message.at)),
         ),
     h("span", { class: "bubble-text", dir: "auto" }, message.text),
   );

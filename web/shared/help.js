@@ -2,6 +2,7 @@
 
 import { PermissionDenied } from "../sdk/src/errors.js";
 import { button, h, icon } from "./dom.js";
+import { errorAdvice, errorTitle } from "./error-words.js";
 import { t } from "./messages.js";
 
 /** @import {LocalSource} from "../sdk/src/local-source.js" */
@@ -36,7 +37,8 @@ export function deviceHelp(microphone, camera, retry) {
   const error = denied[0] ?? microphone.error ?? camera.error;
   if (!error) return null;
   const again = button({ icon: "refresh-cw", label: t("app.retry"), onclick: retry });
-  if (!(error instanceof PermissionDenied)) return noteOf("warn", error.message, error.advice, again);
+  if (!(error instanceof PermissionDenied))
+    return noteOf("warn", errorTitle(error), errorAdvice(error), again);
   const both = denied.length === 2;
   const what = both
     ? "failed.permission.both"

@@ -1,5 +1,6 @@
 /** The one thing about the connection or the devices that a person should know now. Pure. */
 
+import { errorAdvice, errorTitle } from "./error-words.js";
 import { t } from "./messages.js";
 
 /** @import {MediaError} from "../sdk/src/errors.js" */
@@ -47,7 +48,7 @@ function connectionNotice({ signaling, mediaAlive, online, problem }) {
     return { kind: "bad", icon: "wifi-off", title: t("note.silent.title"), text: t("note.silent.text") };
   }
   if (problem && (problem.code !== "media_blocked" || mediaAlive !== true)) {
-    return { kind: "bad", icon: "circle-alert", title: problem.message, text: problem.advice };
+    return { kind: "bad", icon: "circle-alert", title: errorTitle(problem), text: errorAdvice(problem) };
   }
   return null;
 }
@@ -64,8 +65,8 @@ function deviceNotice({ microphone, camera }) {
       return { kind: "warn", icon: "phone-incoming", title, text: t("note.interrupted.text") };
     }
     if (source.state === "lost" && source.error && !source.muted && source.error.code === "device_lost") {
-      const { message, advice } = source.error;
-      return { kind: "warn", icon: "circle-alert", title: message, text: advice, action: "devices" };
+      const [title, text] = [errorTitle(source.error), errorAdvice(source.error)];
+      return { kind: "warn", icon: "circle-alert", title, text, action: "devices" };
     }
   }
   return null;
