@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -211,6 +213,57 @@ async def test_a_server_killed_between_commit_and_head_hands_it_over_at_the_next
     assert (report.sound, report.notes) == (True, [])
     fresh.close()
     witness.close()
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from mediaserver.audit import AuditKey, AuditLog, FileWitness
+from mediaserver.model.actors import Actor
+from mediaserver.model.audit import AuditAction, AuditEvent
+from mediaserver.model.clock import SystemClock
+from mediaserver.storage import Database
+
+class Last(FileWitness):
+    async def put(self, heads):
+        if heads and heads[-1].size == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        await super().put(heads)
+
+async def run(url, key, path):
+    database = await Database.open(url, SystemClock())
+    log = await AuditLog.open(database, AuditKey.open(Path(key)), Last(Path(path)), SystemClock())
+    for _ in range(9):
+        await log.access(Actor.system(), AuditEvent(Actor.system(), "note.read", AuditAction.READ))
+        print("acknowledged", flush=True)
+
+asyncio.run(run(*sys.argv[1:]))
+"""
+
+
+async def test_a_process_that_dies_by_sigkill_between_commit_and_head_loses_nothing(
+    database: Database,
+    database_url: str,
+    audit_key: AuditKey,
+    audit_witness: FileWitness,
+    database_clock: ManualClock,
+    tmp_path: Path,
+) -> None:
+    arguments = [database_url, str(tmp_path / "audit-key.json"), str(audit_witness.path)]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(30):
+        output, _ = await child.communicate()
+    assert (child.returncode, output.count(b"acknowledged")) == (-signal.SIGKILL, 2)
+    assert await size(database) == 3
+    assert len(await heads(audit_witness)) == 2
+    report = await audited(database, audit_key, audit_witness)
+    assert report.sound
+    assert "1 signed heads" in report.notes[0]
+    await AuditLog.open(database, audit_key, audit_witness, database_clock)
+    assert len(await heads(audit_witness)) == 3
+    assert (await audited(database, audit_key, audit_witness)).notes == []
 
 
 async def test_a_log_that_was_tampered_with_is_not_carried_on(
