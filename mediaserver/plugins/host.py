@@ -214,6 +214,10 @@ class PluginHost:
         """Those that are left alone now: the badge on the dashboard."""
         return [state for state in self.states() if state.condition is Condition.DEGRADED]
 
+    async def parked(self) -> dict[str, int]:
+        """Events set aside, by plugin; those of former runs too. Raises StorageError."""
+        return await self._outbox.parked()
+
     def figures(self) -> list[tuple[PluginState, Counters]]:
         """For `PluginMetrics`."""
         return [(worker.state, worker.caller.counters) for worker in self._workers.values()]

@@ -274,7 +274,7 @@ class Workbench:
     async def settle(self) -> None:
         """Until no plugin has an event before it that it could take. Raises TimeoutError."""
         async with asyncio.timeout(SETTLE):
-            while any(worker.busy for worker in self.host.workers.values()):
+            while any(worker.busy for worker in self.host.workers.values()):  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     async def request(

@@ -198,16 +198,22 @@ class Worker:
     async def _work(self) -> None:
         """Tells it events, one at a time, and holds trials, for ever."""
         while True:
-            self._wake.clear()
-            now = self._clock.monotonic()
-            await self._trials(now)
-            item = None if self.caller.work.is_open else self._backlog.take(self._clock.monotonic())
-            if item is not None:
-                await self._tell(item)
-            elif self._behind and not self._backlog.full and not self.caller.work.is_open:
-                await self._read_back()
-            else:
-                await self._rest()
+            try:
+                await self._step()
+            except Exception as error:  # a mistake of ours must not silence the plugin for good
+                log.error("plugin.worker", plugin=self.name, fault=fault(error))
+                await asyncio.sleep(1.0)
+
+    async def _step(self) -> None:
+        self._wake.clear()
+        await self._trials(self._clock.monotonic())
+        item = None if self.caller.work.is_open else self._backlog.take(self._clock.monotonic())
+        if item is not None:
+            await self._tell(item)
+        elif self._behind and not self._backlog.full and not self.caller.work.is_open:
+            await self._read_back()
+        else:
+            await self._rest()
 
     async def _rest(self) -> None:
         """Until something is there to do."""
@@ -244,6 +250,13 @@ class Worker:
             self._wake.set()  # the next trial has a time
 
     async def _tell(self, item: Item) -> None:
+        try:
+            await self._run_hooks(item)
+        except Exception as error:  # a mistake of ours must not lose the event
+            log.error("plugin.worker", plugin=self.name, fault=fault(error))
+            self._backlog.failed(item, _OURS, self._clock.monotonic())
+
+    async def _run_hooks(self, item: Item) -> None:
         event = item.event
         try:
             facts = await self._lodging.visits.facts(event.tenant, event.visit)
@@ -295,9 +308,7 @@ class Worker:
             self._backlog.failed(item, _OURS, self._clock.monotonic())
             return
         self.parked += 1
-        log.error(
-            "plugin.event_parked", plugin=self.name, event=item.event.id, type=type(item.event).__name__
-        )
+        log.error("plugin.event_parked", plugin=self.name, id=item.event.id, type=type(item.event).__name__)
         self._backlog.done(item)
 
     async def _read_back(self) -> None:
