@@ -258,7 +258,7 @@ def _inserts_for(statement: Insert, tenant: TenantId) -> bool:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of the very column that is missing, which we tell better
         given = statement.compile().params
-    return given.get("tenant") == tenant
+    return bool(given.get("tenant") == tenant)
 
 
 @asynccontextmanager
