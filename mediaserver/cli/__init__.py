@@ -1,4 +1,4 @@
-"""The command line: serve, token, link, key, rooms, db, audit, doctor."""
+"""The command line: serve, token, link, key, rooms, db, audit, plugin, doctor."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from mediaserver.cli.database import db
 from mediaserver.cli.doctor import doctor
 from mediaserver.cli.keys import key
 from mediaserver.cli.links import link
+from mediaserver.cli.plugins import plugin
 from mediaserver.cli.rooms import rooms
 from mediaserver.cli.serve import serve
 from mediaserver.cli.tokens import token
@@ -20,7 +21,7 @@ def main() -> None:
     """Telemedicine media server: browser calls through its own WebRTC SFU."""
 
 
-for _command in (serve, token, link, key, rooms, db, audit, doctor):
+for _command in (serve, token, link, key, rooms, db, audit, plugin, doctor):
     main.add_command(_command)
 
 __all__ = ["main"]

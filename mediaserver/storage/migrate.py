@@ -83,6 +83,22 @@ def _upgrade_one(connection: Connection, migrations: Migrations) -> None:
         raise StorageError(f"the upgrade would leave rows of {broken[0]} that refer to nothing: undone")
 
 
+def downgrade(url: URL, options: Options, plugin: Migrations) -> None:
+    """Takes all of a plugin's revisions back, with their tables. Blocks. Raises StorageError, and whatever a
+    revision's `downgrade` raises.
+    """
+    with _ALONE:
+        engine = make_sync_engine(url, options)
+        try:
+            with engine.begin() as connection:
+                config = _config(plugin)
+                config.attributes["connection"] = connection
+                config.attributes["version_table"] = _version_table(plugin)
+                guarded_call(lambda: command.downgrade(config, "base"))
+        finally:
+            engine.dispose()
+
+
 def revision(connection: Connection, migrations: Migrations = CORE) -> str | None:
     """Where the schema is; None before the first upgrade."""
     context = MigrationContext.configure(connection, opts={"version_table": _version_table(migrations)})
