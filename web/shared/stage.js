@@ -1,6 +1,6 @@
 /** The pictures of a call: who is large, who is small, and oneself. */
 
-import { h, icon, setChildren } from "./dom.js";
+import { h, icon, setChildren, setText } from "./dom.js";
 import { gridFor, plan } from "./layout.js";
 import { t } from "./messages.js";
 import { Tile } from "./tile.js";
@@ -21,17 +21,26 @@ export class Stage {
   #strip = h("div", { class: "stage-strip" });
   #grid = h("div", { class: "stage-grid" });
   #pip = h("div", { class: "stage-pip" });
+  #emptyTitle = h("h2");
+  #emptyText = h("p");
   #empty;
+  #words;
+  /** Who went last, while nobody else is here. */
+  #gone = "";
 
   /** @param {CallSession} call @param {{emptyText: MessageKey}} options */
   constructor(call, { emptyText }) {
     this.#call = call;
+    this.#words = emptyText;
+    call.room.on("left", ({ participant }) => {
+      this.#gone = participant.name;
+    });
     this.#empty = h(
       "div",
       { class: "stage-empty" },
       h("span", { class: "stage-empty-icon" }, icon("bell")),
-      h("h2", null, t("stage.empty.title")),
-      h("p", null, t(emptyText)),
+      this.#emptyTitle,
+      this.#emptyText,
     );
     this.el = h(
       "section",
@@ -80,6 +89,11 @@ export class Stage {
     this.#grid.hidden = !inGrid;
     this.#pip.hidden = inGrid;
     this.#empty.hidden = people.length > 0;
+    setText(
+      this.#emptyTitle,
+      this.#gone ? t("stage.left.title", { name: this.#gone }) : t("stage.empty.title"),
+    );
+    setText(this.#emptyText, t(this.#gone ? "stage.left.text" : this.#words));
     this.el.dataset.mode = inGrid
       ? "grid"
       : people.length === 0

@@ -85,6 +85,8 @@ export default {
   "stage.empty.title": "You’re the first here",
   "stage.empty.patient": "Keep this page open. You’ll hear a chime when somebody comes.",
   "stage.empty.clinician": "The patient has not joined yet. You’ll hear a chime when they come.",
+  "stage.left.title": "{name} left the call",
+  "stage.left.text": "They can come back by their link. You’ll hear a chime when they do.",
   "stage.reconnecting.short": "Reconnecting",
   "stage.cameraOff": "Camera off",
   "stage.screenOf": "Screen of {name}",

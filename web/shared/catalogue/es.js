@@ -85,6 +85,8 @@ export default {
   "stage.empty.title": "Es la primera persona aquí",
   "stage.empty.patient": "Deje esta página abierta. Oirá un aviso cuando llegue alguien.",
   "stage.empty.clinician": "El paciente todavía no ha entrado. Oirá un aviso cuando llegue.",
+  "stage.left.title": "{name} ha salido de la llamada",
+  "stage.left.text": "Puede volver con su enlace. Oirá un aviso cuando vuelva.",
   "stage.reconnecting.short": "Volviendo a conectar",
   "stage.cameraOff": "Cámara apagada",
   "stage.screenOf": "Pantalla de {name}",
