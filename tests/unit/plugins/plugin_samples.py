@@ -10,8 +10,6 @@ from sqlalchemy import Column, Integer, MetaData, Text
 
 from mediaserver.model.audit import AuditAction
 from mediaserver.model.roles import Role
-from mediaserver.plugins.breaker import BreakerLimits
-from mediaserver.plugins.settings import HostLimits
 from workflows.api import (
     AdmissionGranted,
     Badge,
@@ -32,8 +30,6 @@ from workflows.api import (
     panel,
     route,
 )
-
-QUICK = HostLimits(breaker=BreakerLimits(cooldown=0.1, longest=0.4), event_deadline=0.5)
 
 
 class Door(Workflow):

@@ -7,8 +7,8 @@ import time
 from dataclasses import replace
 
 import pytest
+from plugin_limits import QUICK
 from plugin_samples import (
-    QUICK,
     Blocker,
     Door,
     Flooder,

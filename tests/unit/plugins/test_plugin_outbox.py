@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from plugin_samples import QUICK, Listener, Thrower
+from plugin_limits import QUICK
+from plugin_samples import Listener, Thrower
 from sqlalchemy import inspect, select
 
 from mediaserver.model.actors import Actor

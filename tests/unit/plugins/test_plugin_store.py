@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from plugin_samples import QUICK, Counted, Keeper, Listener
+from plugin_limits import QUICK
+from plugin_samples import Counted, Keeper, Listener
 from sqlalchemy import Column, MetaData, Text, insert, select, text
 
 from mediaserver.model.actors import Actor, TenantId
