@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import http.client
 import ipaddress
 import shutil
 import socket
@@ -28,6 +30,7 @@ from sfu import Engine, EngineConfig
 _MIN_DISK = 1 << 30  # bytes
 _MIN_BUFFER = 1 << 20  # bytes; a second of 8 Mbit/s
 _RENEW_DAYS = 14
+_PATIENCE = 2.0  # seconds for a server that may be running
 
 
 class Level(StrEnum):
@@ -61,10 +64,11 @@ def doctor(config: Path | None, data: Path | None) -> None:
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Everything, one after the other."""
+    running = any(_serves(text, tls=settings.http.tls is not None) for text in settings.http.listen)
     yield from _data_folder(settings)
     yield from _http(settings)
     yield from _certificate(settings)
-    yield from _media(settings)
+    yield from _media(settings, running=running)
     yield from _clock()
     yield from _pages()
 
@@ -98,9 +102,12 @@ def _http(settings: Settings) -> Iterator[Finding]:
                 sock.close()
             yield Finding(Level.OK, f"TCP {text}: free")
         except OSError as error:
+            if _serves(text, tls=settings.http.tls is not None):
+                yield Finding(Level.OK, f"TCP {text}: a server is running here")
+                continue
             what = error.strerror or type(error).__name__
             yield Finding(
-                Level.ERROR, f"TCP {text}: {what}; is the server running already? else take another"
+                Level.ERROR, f"TCP {text}: {what}, by another program: end it, or take another port"
             )
     host = parse_listen(settings.http.listen[0])[0]
     local = _is_loopback(host)
@@ -137,13 +144,18 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.OK, f"certificate is good for {days} days")
 
 
-def _media(settings: Settings) -> Iterator[Finding]:
+def _media(settings: Settings, *, running: bool) -> Iterator[Finding]:
     media = settings.media
     try:
         engine_facts = asyncio.run(_start_engine(media.engine_config()))
     except (OSError, ValueError) as error:
         ports = f"{media.port}..{media.port + media.workers - 1}" if media.workers > 1 else str(media.port)
-        yield Finding(Level.ERROR, f"UDP {ports}: {_reason(error)}; is the server running already?")
+        if running and isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            yield Finding(Level.OK, f"UDP {ports}: in use while the server runs; stop it to check media")
+        else:
+            yield Finding(
+                Level.ERROR, f"UDP {ports}: {_reason(error)}; end what uses it, or take another port"
+            )
         return
     addresses, buffer, offload = engine_facts
     yield Finding(Level.OK, f"UDP {', '.join(media.listen)}: free, {media.workers} worker(s)")
@@ -212,6 +224,28 @@ def _pages() -> Iterator[Finding]:
         yield Finding(Level.ERROR, f"pages are missing ({', '.join(missing)}): install the whole package")
     else:
         yield Finding(Level.OK, "pages are there")
+
+
+def _serves(text: str, *, tls: bool) -> bool:
+    """Whether a server of ours answers there."""
+    host, port = parse_listen(text)
+    host = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    connection: http.client.HTTPConnection
+    if tls:  # whether its certificate is right is looked at elsewhere
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=context)
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+    try:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        return answer.status == 200 and answer.read(16) == b"ok\n"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _is_loopback(host: str) -> bool:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import aiohttp
@@ -129,7 +130,36 @@ def test_doctor_is_content_with_a_good_house_and_names_each_fault(tmp_path: Path
         result = run("doctor", "--config", path)
     assert result.exit_code == 1
     assert "chmod 600" in result.output
-    assert "is the server running" in result.output, result.output
+    assert "by another program" in result.output, result.output
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_doctor_is_content_beside_a_server_that_runs(tmp_path: Path, data: str) -> None:
+    path = config(tmp_path, data)
+    Path(data).chmod(0o700)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mediaserver", "serve", "--config", path],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    try:
+        port = int(Path(path).read_text().split("127.0.0.1:")[1].split('"')[0])
+        deadline = time.monotonic() + 30
+        while not listens(port):
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        result = run("doctor", "--config", path)
+        assert "a server is running here" in result.output, result.output
+        faults = [line for line in result.output.splitlines() if line.startswith("error")]
+        assert all("pages are missing" in line for line in faults), result.output
+        assert "in use while the server runs" in result.output
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @pytest.mark.parametrize("option", [(), ("--dev",)])
