@@ -358,8 +358,9 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Scope(StrEnum):
     """What a route is about, and thereby where it stands."""
 
-    VISIT = "visit"  # /api/v1/visits/{visit}/<plugin>/<path>, hook(self, visit, call)
-    CLINIC = "clinic"  # /api/v1/plugins/<plugin>/<path>, hook(self, clinic, call)
+    # /api/v1/visits/{visit}/<plugin>/<path>, by link /j/{code}/plugins/<plugin>/<path>: hook(self, visit, call)
+    VISIT = "visit"
+    CLINIC = "clinic"  # /api/v1/plugins/<plugin>/<path>: hook(self, clinic, call)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
@@ -12,6 +13,7 @@ from mediaserver.model.actors import Actor, ActorKind
 from mediaserver.model.roles import Role
 from mediaserver.model.visits import VisitFacts, VisitPerson
 from mediaserver.plugins.host import PluginHost
+from mediaserver.plugins.manifest import Manifest
 from mediaserver.plugins.ports import Visits
 from mediaserver.plugins.worker import Worker
 from workflows.api import Call, Panel, Permission, Refusal, Refuse, RouteHook, Scope
@@ -29,6 +31,8 @@ class Door:
     mark: RouteHook | Panel
     permission: str  # `<plugin>.<name>`
     roles: frozenset[Role]
+    summary: str  # for OpenAPI
+    shown: type[msgspec.Struct] | None = None  # what a panel's hook is annotated to give
 
     @property
     def id(self) -> str:
@@ -84,7 +88,7 @@ class PluginDoors:
             rights = {right.name: right for right in one.manifest.kind.permissions}
             for method, mark in one.manifest.hooks:
                 if isinstance(mark, RouteHook | Panel):
-                    yield _door(one.name, method, mark, rights)
+                    yield _door(one.manifest, method, mark, rights)
 
     def panels(self, actor: Actor) -> list[tuple[Door, Panel]]:
         """Those that this person may see, in their order."""
@@ -102,9 +106,11 @@ class PluginDoors:
         query: Any = None,
         path: Mapping[str, str] | None = None,
         request: str | None = None,
+        saw: Callable[[VisitFacts], None] = lambda _: None,
     ) -> msgspec.Struct | None:
-        """Calls it for someone. Raises Refuse: FORBIDDEN without the right, NOT_FOUND for a visit that isn't
-        theirs to know of, and whatever the plugin refuses.
+        """Calls it for someone; `saw` hears which visit it is about, for the audit log. Raises Refuse:
+        FORBIDDEN without the right, NOT_FOUND for a visit that isn't theirs to know of, and whatever the
+        plugin refuses.
         """
         if not actor.has(*door.roles):
             raise Refuse(Refusal.FORBIDDEN, "You don't have the right to do this.")
@@ -116,6 +122,7 @@ class PluginDoors:
             call = Call(actor, None, body, query, path or {}, request)
             return self._checked(door, await worker.serve(kind, door.method, worker.clinic(call), call))
         facts = await self._visit(actor, visit)
+        saw(facts)
         call = Call(actor, who_is(actor, facts), body, query, path or {}, request)
         return self._checked(door, await worker.serve(kind, door.method, worker.visit(facts), call))
 
@@ -140,12 +147,32 @@ class PluginDoors:
         return result
 
 
+def patient_of(facts: VisitFacts) -> str | None:
+    """The party whose record a visit concerns."""
+    return next((one.party for one in facts.people.values() if one.role is Role.PATIENT), None)
+
+
 def who_is(actor: Actor, facts: VisitFacts) -> VisitPerson | None:
     """Their place in the visit."""
     return next((one for one in facts.people.values() if actor.id in (one.id, one.account, one.party)), None)
 
 
-def _door(plugin: str, method: str, mark: RouteHook | Panel, rights: Mapping[str, Permission]) -> Door:
+def _door(plugin: Manifest, method: str, mark: RouteHook | Panel, rights: Mapping[str, Permission]) -> Door:
     right = rights.get(mark.permission)  # the conformance kit names one that isn't declared
     roles = frozenset() if right is None else right.roles
-    return Door(plugin, method, mark, f"{plugin}.{mark.permission}", roles)
+    hook = getattr(plugin.kind, method)
+    written = (inspect.getdoc(hook) or method).splitlines()[0].rstrip(".")
+    summary = (mark.summary if isinstance(mark, RouteHook) else "") or written
+    shown = _annotated(hook) if isinstance(mark, Panel) else None
+    return Door(plugin.name, method, mark, f"{plugin.name}.{mark.permission}", roles, summary, shown)
+
+
+def _annotated(hook: object) -> type[msgspec.Struct] | None:
+    try:
+        given = get_type_hints(hook).get("return")
+    except (NameError, TypeError):
+        return None  # a name that is imported for type checkers only
+    for kind in get_args(given) or (given,):
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            return kind
+    return None
