@@ -12,7 +12,8 @@ import { ConsoleCall } from "./console-call.js";
 import { LobbyView } from "./lobby.js";
 
 /** @import {Room} from "../sdk/src/room.js" */
-/** @import {Services, Session} from "../shared/visit.js" */
+/** @import {Services} from "../shared/visit.js" */
+/** @import {Session} from "../shared/visit-api.js" */
 
 /** @typedef {{el: Element, close: () => void}} View */
 

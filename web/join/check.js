@@ -1,14 +1,13 @@
 /** Before the call: the question for permission, then the picture, the level and the way in. */
 
-import { isPhone } from "../sdk/src/support.js";
-import { DeviceFields, LevelBar } from "../shared/devices.js";
-import { button, h, icon, setAttr, setText } from "../shared/dom.js";
+import { DeviceFields } from "../shared/devices.js";
+import { button, h, icon, setText } from "../shared/dom.js";
 import { deviceHelp } from "../shared/help.js";
 import { t } from "../shared/messages.js";
+import { Preview } from "../shared/preview.js";
 import { frame, privacyFoot } from "./frame.js";
 
 /** @import {JoinApp} from "./app.js" */
-/** @import {LocalSource} from "../sdk/src/local-source.js" */
 
 /** @param {JoinApp} app */
 export function loadingView(app) {
@@ -62,12 +61,7 @@ export function askView(app) {
 /** The picture of oneself, what works, the devices, and the button that joins. */
 export class ReadyView {
   #app;
-  #video = h("video", { class: "preview-video", autoplay: true, muted: true, playsInline: true });
-  #off = h("div", { class: "preview-off" }, icon("video-off"), h("span", null, t("join.camera.off")));
-  #microphone;
-  #camera;
-  #turn;
-  #level;
+  #preview;
   #checks = h("ul", { class: "checks" });
   #join;
   #help = h("div", { class: "col" });
@@ -80,22 +74,8 @@ export class ReadyView {
   constructor(app) {
     this.#app = app;
     const { media } = app;
-    this.#video.setAttribute("playsinline", "");
-    this.#microphone = this.#round(media.microphone);
-    this.#camera = this.#round(media.camera);
-    this.#turn = button({
-      icon: "switch-camera",
-      label: t("device.turnAround"),
-      class: "preview-button",
-      iconOnly: true,
-      hidden: true,
-      onclick: () => {
-        const facing = media.camera.choice.facing === "environment" ? "user" : "environment";
-        media.camera.start({ facing }).catch(() => {});
-      },
-    });
-    this.#level = new LevelBar(media.microphone);
-    this.#level.onHeard = () => this.update();
+    this.#preview = new Preview(media);
+    this.#preview.level.onHeard = () => this.update();
     this.#join = button({ label: t("join.button"), class: "primary big", onclick: () => this.#enter() });
     this.#fields = new DeviceFields(media, app.speaker, { level: false });
     this.el = this.#build();
@@ -104,14 +84,6 @@ export class ReadyView {
   }
 
   #build() {
-    const preview = h(
-      "div",
-      { class: "preview", role: "group", "aria-label": t("join.preview") },
-      this.#video,
-      this.#off,
-      h("div", { class: "preview-level" }, icon("mic"), this.#level.el),
-      h("div", { class: "preview-buttons" }, this.#microphone, this.#camera, this.#turn),
-    );
     const devices = h(
       "details",
       { class: "card fold" },
@@ -136,7 +108,7 @@ export class ReadyView {
           h("h1", { tabIndex: -1 }, t("join.ready.title", { name: this.#app.name })),
           h("p", { class: "muted" }, t("join.ready.text")),
         ),
-        preview,
+        this.#preview.el,
         h(
           "div",
           { class: "ready-side col" },
@@ -149,63 +121,15 @@ export class ReadyView {
     );
   }
 
-  /** @param {LocalSource} source */
-  #round(source) {
-    return h("button", {
-      type: "button",
-      class: "btn icon preview-button",
-      on: {
-        click: () => {
-          if (source.muted || !source.track) source.unmute().catch(() => {});
-          else source.mute();
-        },
-      },
-    });
-  }
-
   update() {
     const { microphone, camera } = this.#app.media;
     const stream = camera.track;
-    const shown =
-      this.#video.srcObject instanceof MediaStream ? this.#video.srcObject.getVideoTracks()[0] : null;
-    if (shown !== stream) {
-      this.#video.srcObject = stream ? new MediaStream([stream]) : null;
-      this.#video.play().catch(() => {});
-    }
-    setAttr(this.#video, "data-mirrored", camera.mirrored);
-    this.#off.hidden = stream !== null;
-    this.#video.hidden = stream === null;
-    this.#turn.hidden = !isPhone() || this.#app.media.devices.cameras.length < 2;
-    this.#face(
-      this.#microphone,
-      microphone,
-      "mic",
-      t(microphone.muted || !microphone.track ? "control.unmute" : "control.mute"),
-    );
-    this.#face(
-      this.#camera,
-      camera,
-      "video",
-      t(camera.muted || !stream ? "control.camera.turnOn" : "control.camera.turnOff"),
-    );
+    this.#preview.update();
     this.#updateHelp();
     this.#updateChecks();
     if (this.#joining) return;
     const words = stream ? "join.button" : microphone.track ? "join.button.soundOnly" : "join.button.silent";
     setText(this.#join, t(words));
-  }
-
-  /** @param {HTMLElement} element @param {LocalSource} source @param {string} name @param {string} words */
-  #face(element, source, name, words) {
-    const off = source.muted || !source.track;
-    const wanted = off ? `${name}-off` : name;
-    if (element.dataset.icon !== wanted) {
-      element.dataset.icon = wanted;
-      element.replaceChildren(icon(wanted));
-    }
-    setAttr(element, "data-off", off);
-    setAttr(element, "aria-label", words);
-    setAttr(element, "title", words);
   }
 
   #updateHelp() {
@@ -219,7 +143,7 @@ export class ReadyView {
 
   #updateChecks() {
     const { microphone, camera } = this.#app.media;
-    const heard = this.#level.heard > 0;
+    const heard = this.#preview.level.heard > 0;
     /** @type {[string, string, string][]} */
     const rows = [];
     if (camera.track) rows.push(["good", "check", t("join.camera.works")]);
@@ -255,8 +179,7 @@ export class ReadyView {
 
   close() {
     this.#stop();
-    this.#level.close();
     this.#fields.close();
-    this.#video.srcObject = null;
+    this.#preview.close();
   }
 }

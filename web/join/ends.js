@@ -93,3 +93,18 @@ export function endedView(app, { error, left, again }) {
   );
   return { el, close: () => {} };
 }
+
+/** Out of the waiting room. @param {JoinApp} app @param {() => void} again */
+export function leftView(app, again) {
+  const el = frame(
+    app,
+    {},
+    hero("log-out", t("wait.left.title"), t("wait.left.text"), "good"),
+    h(
+      "div",
+      { class: "col actions" },
+      button({ label: t("ended.rejoin"), class: "primary big", onclick: again }),
+    ),
+  );
+  return { el, close: () => {} };
+}

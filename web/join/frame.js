@@ -5,15 +5,15 @@ import { languageSwitch } from "../shared/language-switch.js";
 import { t } from "../shared/messages.js";
 import { isDark, themeWords, toggleTheme } from "../shared/page.js";
 
-/** Permission, check, call. */
+/** Permission, check, call: the way when no plugin asks anything. */
 const STEPS = 3;
 
 /**
  * @param {{clinic: string, redraw: () => void}} app
- * @param {{step?: number, wide?: boolean, busy?: boolean, foot?: Element | null}} options  `step` from 1; 0 shows no steps
+ * @param {{step?: number, of?: number, wide?: boolean, busy?: boolean, foot?: Element | null}} options  `step` from 1; 0 shows no steps
  * @param {...(Element | null)} content
  */
-export function frame(app, { step = 0, wide = false, busy = false, foot = null }, ...content) {
+export function frame(app, { step = 0, of = STEPS, wide = false, busy = false, foot = null }, ...content) {
   const theme = button({
     icon: isDark() ? "sun" : "moon",
     label: themeWords(),
@@ -40,8 +40,8 @@ export function frame(app, { step = 0, wide = false, busy = false, foot = null }
     step > 0
       ? h(
           "div",
-          { class: "steps", "aria-hidden": "true" },
-          Array.from({ length: STEPS }, (_, n) => h("i", { class: n < step ? "done" : "" })),
+          { class: "steps", role: "img", "aria-label": t("step.of", { step, count: of }) },
+          Array.from({ length: of }, (_, n) => h("i", { class: n < step ? "done" : "" })),
         )
       : null,
     ...content,

@@ -11,10 +11,12 @@ import {
 } from "../sdk/src/errors.js";
 import { prepare } from "../sdk/src/index.js";
 import { LocalMedia } from "../sdk/src/local-media.js";
+import { language } from "./messages.js";
 
 /** @import {Room} from "../sdk/src/room.js" */
 
-/** @typedef {{name: string, role: string, room: string, clinic?: string}} Session */
+/** @import {PanelInfo, Session} from "./visit-api.js" */
+/** @import {Probe} from "./network-test.js" */
 
 /**
  * Where a page gets everything from; the pictures of its states are taken with another one.
@@ -22,7 +24,21 @@ import { LocalMedia } from "../sdk/src/local-media.js";
  * @property {() => Promise<Session>} session  opens the link
  * @property {() => Promise<Room>} prepare
  * @property {LocalMedia} media
+ * @property {(panel: PanelInfo) => Promise<any>} view  of a panel; null: it isn't there for this person
+ * @property {(plugin: string, path: string, body?: unknown) => Promise<any>} call  an act; without a body a read
+ * @property {(listener: (changed: {plugin: string, panel: string}) => void) => () => void} watch  views that changed
+ * @property {Probe} probe
  */
+
+/** A plugin's refusal: `code` is its stable word, `detail` says in plain words what to do. */
+export class Refused extends Error {
+  /** @param {number} status @param {{code?: string, detail?: string}} [body]  RFC 9457 */
+  constructor(status, { code = "", detail = "" } = {}) {
+    super(detail || String(status));
+    this.status = status;
+    this.code = code;
+  }
+}
 
 /** @type {Map<number, () => MediaError>} */
 const BY_STATUS = new Map([
@@ -41,11 +57,63 @@ const BY_STATUS = new Map([
 export function services(code) {
   const link = new URL(`/j/${encodeURIComponent(code)}`, location.href).href;
   const media = new LocalMedia();
+  let api = `${link}/api`;
+  /** @type {EventSource | null} */
+  let events = null;
   return {
     media,
-    session: () => openLink(link),
+    session: async () => {
+      const session = await openLink(link);
+      if (session.api) api = new URL(session.api, location.href).href;
+      return session;
+    },
     prepare: () => prepare(link, { media }),
+    view: ({ plugin, panel }) => request(`${api}/${plugin}/panels/${panel}`),
+    call: (plugin, path, body) => request(`${api}/${plugin}/${path}`, body),
+    watch: (listener) => {
+      events ??= new EventSource(`${api}/events`);
+      const told = (/** @type {MessageEvent} */ event) => listener(JSON.parse(event.data));
+      events.addEventListener("panel", told);
+      return () => events?.removeEventListener("panel", told);
+    },
+    probe: {
+      ping: () => exchange(`${link}/probe?bytes=0`),
+      download: (bytes) => exchange(`${link}/probe?bytes=${bytes}`),
+      upload: (bytes) => exchange(`${link}/probe`, new Uint8Array(bytes)),
+    },
   };
+}
+
+/**
+ * One JSON exchange. A body makes it a POST with the header that no other site's page can send.
+ * @param {string} url
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ */
+export async function request(url, body) {
+  // The language of now, which may be another than the link's: forms and names come in it.
+  const spoken = { "Accept-Language": language() };
+  const headers = { ...spoken, "Content-Type": "application/json", "X-CSRF": "1" };
+  const options =
+    body === undefined ? { headers: spoken } : { method: "POST", headers, body: JSON.stringify(body) };
+  let response;
+  try {
+    response = await fetch(url, { ...options, credentials: "same-origin", cache: "no-store" });
+  } catch (cause) {
+    throw new ConnectionFailed({ cause });
+  }
+  if (response.status === 204) return null;
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new Refused(response.status, answer ?? {});
+  return answer;
+}
+
+/** @param {string} url @param {Uint8Array<ArrayBuffer>} [body] */
+async function exchange(url, body) {
+  const options = body ? { method: "POST", body, headers: { "X-CSRF": "1" } } : {};
+  const response = await fetch(url, { ...options, credentials: "same-origin", cache: "no-store" });
+  if (!response.ok) throw new Refused(response.status);
+  await response.arrayBuffer();
 }
 
 /** @param {string} link @returns {Promise<Session>} */
@@ -64,6 +132,6 @@ async function openLink(link) {
 /** @param {Response} response @returns {Promise<MediaError | null>} */
 async function refusal(response) {
   const body = await response.json().catch(() => null);
-  if (body?.error?.code === "room_closed") return new RoomClosed();
+  if (body?.code === "room_closed") return new RoomClosed();
   return BY_STATUS.get(response.status)?.() ?? null;
 }

@@ -7,6 +7,7 @@ const NAMES = [
   "lock lock-open clock ellipsis globe settings volume-2 volume-x x user-x circle-alert triangle-alert info",
   "refresh-cw send sun moon layout-grid user-round square-user-round switch-camera keyboard bell chevron-down",
   "pin pin-off shield-check play smartphone headphones link-2-off door-open phone-incoming log-out crown",
+  "map-pin file-check phone signal key-round fingerprint-pattern log-in calendar arrow-left-right undo-2 chevron-left stethoscope",
 ]
   .join(" ")
   .split(" ");
