@@ -358,9 +358,9 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 class Scope(StrEnum):
     """What a route is about, and thereby where it stands."""
 
-    # /api/v1/visits/{visit}/<plugin>/<path>, by link /j/{code}/plugins/<plugin>/<path>: hook(self, visit, call)
+    # /api/v1/visits/{visit}/<plugin>/.., by link /j/{code}/plugins/<plugin>/..: hook(self, visit, call)
     VISIT = "visit"
-    CLINIC = "clinic"  # /api/v1/plugins/<plugin>/<path>: hook(self, clinic, call)
+    CLINIC = "clinic"  # /api/v1/plugins/<plugin>/..: hook(self, clinic, call)
 
 
 @dataclass(frozen=True, slots=True)

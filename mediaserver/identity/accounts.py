@@ -1,4 +1,4 @@
-"""Accounts of a clinic's staff, as an administrator keeps them. A password is nobody's business but its owner's:
+"""Accounts of a clinic's staff, as an administrator keeps them. A password is its owner's business alone:
 an administrator gives a code by which they choose one (`identity.recovery`).
 """
 

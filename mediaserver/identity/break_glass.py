@@ -1,7 +1,7 @@
 """Break-glass: a clinician opens a record they were not given, because somebody's health can't wait
 (45 CFR 164.312(a)(2)(ii)).
 
-It takes a reason in words, opens one visit's record for a limited time, raises the alarm at once, and stays on
+It takes a reason in words, opens one visit's record for a limited time, raises the alarm at once, stays on
 compliance's list until somebody else has looked at it.
 """
 
@@ -78,7 +78,7 @@ class BreakGlass:
         self._alarms: list[Alarm] = []
 
     def on_alarm(self, hook: Alarm) -> None:
-        """Calls `hook(actor, grant)` for each use, once it is on record. A hook that fails opens nothing less:
+        """Calls `hook(actor, grant)` for each use, once on record. A hook that fails opens nothing less:
         the record is the alarm that counts.
         """
         self._alarms.append(hook)

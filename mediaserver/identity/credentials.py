@@ -1,4 +1,4 @@
-"""What a signed-in person signs in with: their password, authenticator and passkeys, changed by themselves."""
+"""What a signed-in person signs in with (password, authenticator, passkeys), changed by themselves."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ class Sessions:
             await unit.update(session, (session.c.id == id) & session.c.ended_at.is_(None), seen_at=unit.now)
 
     async def require_fresh(self, actor: Actor) -> None:
-        """Raises StaleError unless they signed in a short while ago: before what one signs in with changes."""
+        """Raises StaleError unless they signed in a short while ago: asked before credentials change."""
         async with self._database.read(actor) as reader:
             began = await reader.scalar(
                 select(session.c.created_at).where(reader.owns(session) & (session.c.id == actor.session))

@@ -42,7 +42,7 @@ _NO_CLINIC = "\x00no such clinic "  # no username begins like this
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """The browser that asks: its address, what it calls itself in short, the tokens it holds, the request's id."""
+    """The browser that asks: its address, what it calls itself, the tokens it holds, the request's id."""
 
     address: str | None = None
     label: str = "Unknown browser"

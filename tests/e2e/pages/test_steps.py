@@ -124,7 +124,8 @@ async def test_every_step_in_every_state(house: House, size: str, dark: bool) ->
     await maria.page.get_by_text("First, is it you?").wait_for(state="detached")
     await keep(maria, f"step-waiting-{end}")
     await maria.page.evaluate(
-        "window.tell('waiting_room', 'waiting', { position: 4, estimate_minutes: null, messages: [], desk: null })"
+        "window.tell('waiting_room', 'waiting',"
+        " { position: 4, estimate_minutes: null, messages: [], desk: null })"
     )
     await maria.sees_text("There are 3 people before you, Maria")
     await keep(maria, f"step-waiting-empty-{end}")
