@@ -223,8 +223,8 @@ class PluginHost:
         return [(worker.state, worker.caller.counters) for worker in self._workers.values()]
 
     def on_recovery(self, then: Callable[[str], Awaitable[None]]) -> None:
-        """Calls `then(plugin)` when one does well again: those whom its fallback held are to be asked for
-        anew.
+        """Calls `then(plugin)` when those whom a fallback of that plugin may have held are to be asked for
+        anew: it does well again, or a single question went wrong a moment ago.
         """
         self._recovered.append(then)
 

@@ -19,7 +19,7 @@ class HostLimits:
     route_deadline: float = 10.0
     stop_deadline: float = 1.0
     queue: int = 1000
-    asked: int = 64
+    asked: int = 500
     acts: float = 500.0
     acts_at_once: float = 2000.0
     hold: float = 0.5

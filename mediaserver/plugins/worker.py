@@ -69,6 +69,7 @@ class Worker:
         self._behind = True  # the outbox may hold events of a former run
         self._missed = 0
         self._asked = 0
+        self._owes = False
         self._wake = asyncio.Event()
         self._last_question: tuple[str, VisitFacts, tuple[object, ...]] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,12 +126,28 @@ class Worker:
             return fallback
         if self._asked >= self._limits.asked:
             self.caller.count("gate", "busy")
+            self._ask_for_them_later()
             return fallback
         try:
             return Answer(await self._question(gate, facts, *arguments))
         except FaultError:
             self._wake.set()
+            self._ask_for_them_later()
             return fallback
+
+    def _ask_for_them_later(self) -> None:
+        """Someone was held by a fallback of a plugin that isn't degraded, so no recovery will ask anew."""
+        if self._owes:
+            return
+        self._owes = True
+
+        async def later() -> None:
+            await asyncio.sleep(self._limits.breaker.cooldown)
+            self._owes = False
+            if not self.caller.gate.is_open:
+                self.caller.recovered()
+
+        self._spawn(later())
 
     async def _question(self, gate: str, facts: VisitFacts, *arguments: object) -> Verdict:
         method = self.caller.manifest.gates[gate]

@@ -28,7 +28,7 @@ from mediaserver.plugins.workbench import Workbench
 from workflows.api import Allow, ChatSaid, Deny, Hold, ParticipantArrived, Workflow
 
 DEADLINE = QUICK.gate_deadline
-SLACK = 0.15  # seconds for a loaded machine
+SLACK = 0.3  # seconds for a loaded machine
 
 FALLBACK = Hold("checking")
 
@@ -72,7 +72,7 @@ async def test_an_answer_comes_within_the_deadline_and_the_badge_shows(
         # Once it is known to be degraded, nobody waits for it at all.
         began = time.monotonic()
         assert await bench.ask("admission", "carer") == FALLBACK
-        assert time.monotonic() - began < 0.05
+        assert time.monotonic() - began < 0.1
         await arrive(bench)
         listener = bench.host.workers["listener"]
         await until(lambda: not listener.busy)
@@ -107,7 +107,7 @@ async def test_it_recovers_by_itself_and_those_held_are_told_of(
         monkeypatch.setattr(Sleeper, "asleep", False)
         monkeypatch.setattr(Thrower, "throws", None)
         await until(lambda: not bench.host.degraded())  # nobody asks meanwhile
-        assert recovered == [kind.name]
+        assert set(recovered) == {kind.name}
         assert await bench.ask("admission", "patient") == Allow()
         assert bench.host.states()[0].condition is Condition.WELL
 
@@ -188,3 +188,27 @@ async def test_too_many_events_for_a_slow_plugin_are_dropped_or_kept_on_disk() -
         heard = bench.host.workers["listener"].caller._plugin.heard  # type: ignore[union-attr]
         arrived = [person for kind, person, _ in heard if kind == "ParticipantArrived"]
         assert arrived == [str(number) for number in range(30)]
+
+
+async def test_one_held_by_a_single_fault_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    again = []
+
+    async def then(plugin: str) -> None:
+        again.append(plugin)
+
+    async with Workbench.open(Thrower, limits=QUICK) as bench:
+        bench.host.on_recovery(then)
+        assert await bench.ask("admission", "patient") == FALLBACK
+        monkeypatch.setattr(Thrower, "throws", None)
+        await until(lambda: again == ["thrower"])
+        assert not bench.host.degraded()
+        assert await bench.ask("admission", "patient") == Allow()
+
+
+async def test_more_questions_than_a_plugin_takes_at_once_are_not_its_fault() -> None:
+    async with Workbench.open(Sleeper, limits=replace(QUICK, asked=2)) as bench:
+        answers = await asyncio.gather(*(bench.ask("admission", "patient") for _ in range(6)))
+        assert answers == [FALLBACK] * 6
+        calls = bench.host.workers["sleeper"].caller.counters.calls
+        assert (calls["gate", "deadline"], calls["gate", "busy"]) == (2, 4)
+        assert not bench.host.degraded()
