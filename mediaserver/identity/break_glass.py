@@ -153,7 +153,11 @@ class BreakGlass:
             if row.account == actor.id:
                 raise StateError("Somebody else must review this.")
             waiting = (breakglass.c.id == id) & breakglass.c.reviewed_at.is_(None)
-            done = {"reviewed_at": unit.now, "reviewed_by": actor.id, "verdict": verdict.value}
+            done: dict[str, Any] = {
+                "reviewed_at": unit.now,
+                "reviewed_by": actor.id,
+                "verdict": verdict.value,
+            }
             if await unit.update(breakglass, waiting, note=words or None, **done) != 1:
                 raise StateError("This was reviewed already.")
             self._recorder.record(
