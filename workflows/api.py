@@ -473,7 +473,7 @@ def panel(
     `async def hook(self, visit, call) -> Struct | None`. None: the panel isn't there for them.
 
     `module` is a file of the plugin's folder; a `console.list` badge has none. Title and words are the
-    translations `<panel>.title` and so on.
+    translations `<plugin>.<panel>.title` and so on.
     """
     return lambda hook: _mark(hook, Panel(hook.__name__, slot, permission, module, order))
 

@@ -89,7 +89,7 @@ def _read(name: str, kind: object) -> tuple[Manifest, Texts]:
         raise _NotAPluginError("a plugin's name is 2 to 31 of a-z, 0-9, _ and none of the core's words")
     read = manifest.read(kind)
     _ = read.settings
-    return read, Texts(read.folder)
+    return read, Texts(read.folder, name)
 
 
 def ordered(found: Sequence[Found], order: Sequence[str] | None) -> list[Found]:

@@ -411,7 +411,7 @@ class VisitHandle(ClinicHandle):
         await self._act(lambda unit: visits.note(self.facts, id, location, phone, who, unit))
 
     def _told(self, reason: str) -> str:
-        return f"{self._lodging.plugin}.{reason}" if self._lodging.texts.has(reason) else reason
+        return self._lodging.texts.key(reason) or reason
 
 
 async def _translating(work: Coroutine[Any, Any, T]) -> T:

@@ -156,7 +156,7 @@ class PluginHost:
                 answer = answers.get(one.name)
                 if answer is not None and isinstance(answer.verdict, wanted):
                     reason = answer.verdict.reason
-                    told = f"{one.name}.{reason}" if one.texts.has(reason) else reason
+                    told = one.texts.key(reason) or reason
                     return Decision(answer.verdict, one.name, told, answer.fallback)
         return Decision(Allow())
 

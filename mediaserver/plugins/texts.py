@@ -14,7 +14,8 @@ BASE = "en"
 class Texts:
     """Read once; never changed afterwards, so any thread may use it."""
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, plugin: str = "") -> None:
+        self._prefix = f"{plugin}."
         self.catalogues: Mapping[str, Mapping[str, str]] = {} if folder is None else _read(folder)
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader([] if folder is None else [folder / "templates"]),
@@ -22,15 +23,19 @@ class Texts:
             undefined=jinja2.StrictUndefined,
         )
 
-    def has(self, key: str) -> bool:
-        """Whether it is a key of ours."""
-        return key in self.catalogues.get(BASE, {})
+    def key(self, reason: str) -> str | None:
+        """The whole key (`<plugin>.<key>`) of what may be one, with or without the plugin's name; else None:
+        a sentence.
+        """
+        known = self.catalogues.get(BASE, {})
+        return next((key for key in (self._prefix + reason, reason) if key in known), None)
 
     def text(self, key: str, language: str, **values: object) -> str:
         """The sentence in that language, or its wider one, or English. Raises KeyError for none of ours."""
+        whole = self.key(key) or key
         for name in (language, language.partition("-")[0], BASE):
-            if key in self.catalogues.get(name, {}):
-                return self.catalogues[name][key].format(**values)
+            if whole in self.catalogues.get(name, {}):
+                return self.catalogues[name][whole].format(**values)
         raise KeyError(key)
 
     def render(self, template: str, language: str, **values: object) -> str:

@@ -1,30 +1,30 @@
 /**
  * What the person at the door sees: how often they were greeted, and a field to greet back.
- * @param {import("/static/shared/plugin.js").PanelContext} context
  */
-export default function panel(context) {
-  const count = document.createElement("p");
-  const form = document.createElement("form");
-  const label = document.createElement("label");
-  const input = document.createElement("input");
-  const send = document.createElement("button");
-  input.required = true;
-  input.maxLength = 80;
-  label.textContent = context.text("greeting_panel.reply");
-  send.textContent = context.text("greeting_panel.send");
-  label.append(input);
-  form.append(label, send);
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    show(await context.call("POST", "/reply", { text: input.value }));
-  });
-  context.element.append(count, form);
 
-  /** @param {{count: number, reply: string}} view */
-  function show(view) {
-    count.textContent = context.text("greeting_panel.count", { count: view.count });
+export default { id: "greeting_panel", order: 50, mount };
+
+/** Draws into `host.el`; `host.view` is what the plugin's hook gave, and "view" tells that it changed. */
+function mount(host) {
+  const { h, button, setText } = host.ui;
+  const count = h("p", { "aria-live": "polite" });
+  const input = h("input", { class: "input", id: "hello-reply", required: true, maxLength: 80 });
+  const send = button({ label: host.t("hello.greeting_panel.send"), class: "primary", onclick: () => {} });
+  send.type = "submit";
+  const answer = async (event) => {
+    event.preventDefault();
+    await host.api("reply", { text: input.value });
+    await host.refresh();
+  };
+  const label = h("label", { for: "hello-reply" }, host.t("hello.greeting_panel.reply"));
+  const form = h("form", { class: "col", on: { submit: answer } }, label, input, send);
+  host.el.replaceChildren(h("h1", { tabIndex: -1 }, host.t("hello.greeting_panel.title")), count, form);
+
+  function show() {
+    const view = host.view ?? { count: 0, reply: "" };
+    setText(count, host.t("hello.greeting_panel.count", { count: view.count }));
     form.hidden = view.reply !== "";
   }
-
-  return { update: show };
+  show();
+  return { close: host.on("view", show) };
 }

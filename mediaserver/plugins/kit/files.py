@@ -31,7 +31,6 @@ _NETWORK = (
 _IMPORT = re.compile(
     r"""(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+)(["'`])(?P<what>[^"'`]+)\1|\bimport\s*\((?P<dynamic>[^"'`)]+)\)"""
 )
-_SHARED = ("/static/shared/", "/static/sdk/src/")
 _UNSAFE = re.compile(
     r"\beval\s*\(|\bnew\s+Function\b|\.innerHTML\b|\.outerHTML\b|document\.write|insertAdjacentHTML"
 )
@@ -92,7 +91,7 @@ def modules_are_there(plugin: Manifest) -> Iterator[str]:
         if not file.is_relative_to(folder) or not file.is_file():
             yield f"{method}: there is no {panel.module} in the plugin's folder"
         elif not re.search(r"^export default ", file.read_text(encoding="utf-8"), re.MULTILINE):
-            yield f"{panel.module} needs `export default function panel(context)`"
+            yield f"{panel.module} needs `export default {{ id, order, mount(host) }}`"
     for file in sorted(folder.rglob("*.js")):
         if not {"tests", "node_modules"} & set(file.relative_to(folder).parts):
             yield from _module(folder, file)
@@ -104,10 +103,8 @@ def _module(folder: Path, file: Path) -> Iterator[str]:
         what = found["what"]
         if what is None:
             yield f"{file.name}: an import by a computed name can't be checked: {found['dynamic'].strip()}"
-        elif what.startswith(_SHARED):
-            continue
-        elif not what.startswith((".", "./")):
-            yield f"{file.name} imports {what}: only ./ of its own folder and {', '.join(_SHARED)}"
+        elif not what.startswith("."):
+            yield f"{file.name} imports {what}: only ./ files of its own; elements and words come by the host"
         elif not (file.parent / what).resolve().is_relative_to(folder):
             yield f"{file.name} imports {what}, which is outside of its folder"
         elif not (file.parent / what).is_file():
@@ -130,8 +127,12 @@ def translations_complete(plugin: Manifest, texts: Texts) -> Iterator[str]:
         yield f"translations/{BASE}.json is missing: it is what others are compared with"
     titled = [panel.name for _, panel in plugin.panels if panel.module is not None]
     for name in titled:
-        if f"{name}.title" not in base:
-            yield f"translations/{BASE}.json has no {name}.title, the panel's name"
+        if f"{plugin.name}.{name}.title" not in base:
+            yield f"translations/{BASE}.json has no {plugin.name}.{name}.title, the panel's name"
+    for key in base:
+        if not key.startswith(f"{plugin.name}."):
+            wanted = f"must begin with {plugin.name}., for a page has one catalogue"
+            yield f"translations/{BASE}.json: {key} {wanted}"
     for language, catalogue in texts.catalogues.items():
         for key in sorted(base.keys() - catalogue.keys()):
             yield f"translations/{language}.json lacks {key}"

@@ -25,6 +25,8 @@ from workflows.api import (
 
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _PATH = re.compile(r"(/([a-z0-9][a-z0-9-]*|\{[a-z][a-z0-9_]*\}))+")
+# Panels of ours that the page draws itself (web/join/steps.js): a module of their own isn't needed.
+DRAWN = frozenset({"preflight/check", "consent/forms", "consent/location", "waiting_room/waiting"})
 _WITH_BODY = ("POST", "PUT", "PATCH")
 
 
@@ -149,6 +151,8 @@ def panels_in_slots(plugin: Manifest) -> Iterator[str]:
         if panel.slot is Slot.CONSOLE_LIST:
             if panel.module is not None:
                 yield f"{method}: a console.list badge is drawn by the console: leave `module` out"
+        elif panel.module is None and f"{plugin.name}/{panel.name}" in DRAWN:
+            continue
         elif panel.module is None:
             yield f"{method}: a panel in {panel.slot.value} needs a `module`"
         elif plugin.folder is None:

@@ -62,12 +62,12 @@ def test_what_was_spoilt_is_named(installed: Path, tmp_path: Path) -> None:
     shutil.copytree(installed, spoilt)
     module = spoilt / "hello" / "panel.js"
     module.write_text('import "https://example.org/x.js";\n' + module.read_text())
-    (spoilt / "hello" / "translations" / "es.json").write_text('{"hello": "Hola"}')
+    (spoilt / "hello" / "translations" / "es.json").write_text('{"hello.hello": "Hola"}')
     migration = spoilt / "hello" / "migrations" / "hello_0001.py"
     migration.write_text(migration.read_text().replace("hello_greeting", "greeting"))
     checked = run(spoilt, "-m", "mediaserver", "plugin", "check", "hello")
     assert checked.returncode == 1
-    for problem in ("https://example.org", "es.json lacks greeted", "aren't named hello_"):
+    for problem in ("https://example.org", "es.json lacks hello.greeted", "aren't named hello_"):
         assert problem in checked.stdout
 
 

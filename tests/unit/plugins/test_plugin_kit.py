@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import msgspec
@@ -138,6 +139,7 @@ async def test_a_table_that_no_migration_makes_is_named(tmp_path: Path) -> None:
     ("source", "problem"),
     [
         ('import x from "lodash";', "imports lodash"),
+        ('import { h } from "/static/shared/dom.js";', "elements and words come by the host"),
         ('import "../../outside.js";', "outside of its folder"),
         ('import { y } from "./missing.js";', "isn't there"),
         ("const m = await import(name);", "computed name"),
@@ -155,8 +157,8 @@ def test_a_module_of_ours_or_its_own_is_fine(tmp_path: Path) -> None:
     (tmp_path / "other.js").write_text("export const a = 1;\n")
     file = tmp_path / "panel.js"
     file.write_text(
-        'import { a } from "./other.js";\nimport { h } from "/static/shared/dom.js";\n'
-        "// see https://example.org/\nexport default function panel() {}\n"
+        'import { a } from "./other.js";\n'
+        '// see https://example.org/\nexport default { id: "a", mount(host) {} };\n'
     )
     assert list(files._module(tmp_path, file)) == []
 
@@ -164,13 +166,15 @@ def test_a_module_of_ours_or_its_own_is_fine(tmp_path: Path) -> None:
 def test_translations_that_differ_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "translations"
     folder.mkdir()
-    (folder / "en.json").write_text('{"a": "A {count}", "b": "B"}')
-    (folder / "es.json").write_text('{"a": "A", "c": "C", "b": " "}')
+    (folder / "en.json").write_text('{"door.a": "A {count}", "door.b": "B", "stray": ""}')
+    (folder / "es.json").write_text('{"door.a": "A", "c": "C", "door.b": " ", "stray": "S"}')
     problems = list(files.translations_complete(manifest.read(Door), Texts(tmp_path)))
     assert problems == [
+        "translations/en.json: stray must begin with door., for a page has one catalogue",
+        "translations/en.json: stray is empty",
         "translations/es.json has c, which en.json has not",
-        "translations/es.json: a has other {values} than en.json",
-        "translations/es.json: b is empty",
+        "translations/es.json: door.a has other {values} than en.json",
+        "translations/es.json: door.b is empty",
     ]
 
 
@@ -209,3 +213,10 @@ async def test_one_that_can_not_be_loaded_is_a_report_too() -> None:
     report = await check(Found("gone", "1", None, Texts(None), "ImportError in <module> (gone.py:1)"))
     assert not report.passed
     assert report.results[0].problems == ("ImportError in <module> (gone.py:1)",)
+
+
+def test_the_page_draws_what_the_kit_says_it_draws() -> None:
+    steps = (Path(__file__).parents[3] / "web" / "join" / "steps.js").read_text(encoding="utf-8")
+    ours = re.search(r"const OURS = \{(.*?)\};", steps, re.DOTALL)
+    assert ours is not None
+    assert set(re.findall(r'"(\w+/\w+)":', ours[1])) == hooks.DRAWN
