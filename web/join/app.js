@@ -102,10 +102,11 @@ export class JoinApp {
   }
 
   async #loadPanels() {
-    const { steps = [], waiting = [], language } = this.session ?? {};
-    if (language) startLanguage(language);
-    this.#steps = await loadSteps(this, steps);
-    [this.#door = null] = await loadSteps(this, waiting);
+    if (this.session?.language) startLanguage(this.session.language);
+    const panels = await this.services.panels();
+    const of = (/** @type {string} */ slot) => panels.filter((panel) => panel.slot === slot);
+    this.#steps = await loadSteps(this, of("patient.step"));
+    [this.#door = null] = await loadSteps(this, of("patient.waiting"));
   }
 
   /** The step of this number; behind the last one is the room. @param {number} at */

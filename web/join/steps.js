@@ -13,7 +13,7 @@ import { DeviceFields } from "../shared/devices.js";
 import { ask } from "../shared/dialog.js";
 import { button, h, icon, setAttr, setChildren, setText } from "../shared/dom.js";
 import { deviceHelp } from "../shared/help.js";
-import { addWords, count, language, lookup, t } from "../shared/messages.js";
+import { addWords, count, language, languages, lookup, t } from "../shared/messages.js";
 import { measure, verdict } from "../shared/network-test.js";
 import { Preview } from "../shared/preview.js";
 import { frame, privacyFoot } from "./frame.js";
@@ -43,7 +43,7 @@ const PARTS = { DeviceFields, Preview, deviceHelp, testSound, chime, measure, ve
 
 /** The waiting room when no plugin draws it: a gate may hold people whose plugin is down. @type {Step} */
 export const PLAIN_DOOR = {
-  info: { plugin: "waiting_room", panel: "waiting" },
+  info: { plugin: "waiting_room", panel: "waiting", slot: "patient.waiting", order: 90 },
   module: waiting,
   view: null,
   language: "",
@@ -156,12 +156,22 @@ export async function loadSteps(app, panels) {
       return module && view !== null ? { info, module, view: view ?? null, language: language() } : null;
     }),
   );
-  const order = (/** @type {Step} */ { info, module }) => info.order ?? module.order;
-  return steps.filter((step) => step !== null).sort((a, b) => order(a) - order(b));
+  return steps.filter((step) => step !== null).sort((a, b) => a.info.order - b.info.order);
+}
+
+/** The plugin's own catalogues; what it lacks, the page says. @param {string} folder */
+async function loadWords(folder) {
+  await Promise.all(
+    languages().map(async ({ tag }) => {
+      const response = await fetch(`${folder}${tag}.json`).catch(() => null);
+      if (response?.ok) addWords({ [tag]: await response.json() });
+    }),
+  );
 }
 
 /** A module that can't be had is left out: a plugin that fails never keeps anybody from the call. @param {PanelInfo} info @returns {Promise<StepModule | null>} */
-async function load({ plugin, panel, module }) {
+async function load({ plugin, panel, module, words }) {
+  if (words) await loadWords(words);
   if (!module) return OURS[`${plugin}/${panel}`] ?? null;
   try {
     return (await import(new URL(module, document.baseURI).href)).default;

@@ -1,7 +1,7 @@
 /**
  * What the pages ask the server for and what they expect back: shapes only. Times are milliseconds since 1970
- * (UTC), languages BCP 47. A panel's view comes from `GET <api>/<plugin>/panels/<panel>`, null when the panel
- * isn't there for this person; its acts are the plugin's routes beside it.
+ * (UTC), languages BCP 47. `GET /j/{code}/panels` lists the panels; a view is 204 when the panel isn't there for
+ * this person; acts are the plugin's routes at `/j/{code}/plugins/<plugin>/...`.
  */
 
 /**
@@ -9,8 +9,11 @@
  * @typedef {object} PanelInfo
  * @property {string} plugin
  * @property {string} panel
- * @property {number} [order]
- * @property {string} [module]  path of the module on this server
+ * @property {"patient.step" | "patient.waiting" | "console.panel" | "console.list"} slot
+ * @property {number} order
+ * @property {string | null} [module]  path of the module on this server
+ * @property {string} [words]  folder of its catalogues, `<words><language>.json`
+ * @property {string} [view]  path of its view
  */
 
 /**
@@ -23,9 +26,6 @@
  * @property {string} [clinic]
  * @property {string} [phone]  of the clinic, for whom the video fails
  * @property {string} [language]
- * @property {string} [api]  prefix of this visit's routes for link holders
- * @property {PanelInfo[]} [steps]  slot patient.step
- * @property {PanelInfo[]} [waiting]  slot patient.waiting
  */
 
 /** @typedef {"green" | "amber" | "red"} Light */

@@ -24,6 +24,7 @@ import { language } from "./messages.js";
  * @property {() => Promise<Session>} session  opens the link
  * @property {() => Promise<Room>} prepare
  * @property {LocalMedia} media
+ * @property {() => Promise<PanelInfo[]>} panels  those that this person may see
  * @property {(panel: PanelInfo) => Promise<any>} view  of a panel; null: it isn't there for this person
  * @property {(plugin: string, path: string, body?: unknown) => Promise<any>} call  an act; without a body a read
  * @property {(listener: (changed: {plugin: string, panel: string}) => void) => () => void} watch  views that changed
@@ -57,24 +58,33 @@ const BY_STATUS = new Map([
 export function services(code) {
   const link = new URL(`/j/${encodeURIComponent(code)}`, location.href).href;
   const media = new LocalMedia();
-  let api = `${link}/api`;
-  /** @type {EventSource | null} */
-  let events = null;
+  const plugins = `${link}/plugins`;
+  /** @type {Set<(changed: {plugin: string, panel: string}) => void>} */
+  const listeners = new Set();
   return {
     media,
-    session: async () => {
-      const session = await openLink(link);
-      if (session.api) api = new URL(session.api, location.href).href;
-      return session;
+    session: () => openLink(link),
+    prepare: async () => {
+      const room = await prepare(link, { media });
+      /** @type {import("../sdk/src/emitter.js").Emitter<any>} */ (room).on("panel", (changed) => {
+        for (const listener of listeners) listener(changed);
+      });
+      return room;
     },
-    prepare: () => prepare(link, { media }),
-    view: ({ plugin, panel }) => request(`${api}/${plugin}/panels/${panel}`),
-    call: (plugin, path, body) => request(`${api}/${plugin}/${path}`, body),
+    panels: async () => {
+      try {
+        return (await request(`${link}/panels`))?.panels ?? [];
+      } catch (error) {
+        // Without the plugins' part of the way there is still the call.
+        if (error instanceof Refused || error instanceof ConnectionFailed) return [];
+        throw error;
+      }
+    },
+    view: ({ plugin, panel, view }) => request(view ?? `${plugins}/${plugin}/panels/${panel}`),
+    call: (plugin, path, body) => request(`${plugins}/${plugin}/${path}`, body),
     watch: (listener) => {
-      events ??= new EventSource(`${api}/events`);
-      const told = (/** @type {MessageEvent} */ event) => listener(JSON.parse(event.data));
-      events.addEventListener("panel", told);
-      return () => events?.removeEventListener("panel", told);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     probe: {
       ping: () => exchange(`${link}/probe?bytes=0`),

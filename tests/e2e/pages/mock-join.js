@@ -21,13 +21,13 @@ window.clinic = {
     room: "v-1",
     clinic,
     phone: "+1 775 555 0142",
-    steps: [
-      { plugin: "preflight", panel: "check", order: 10 },
-      { plugin: "consent", panel: "forms", order: 20 },
-      { plugin: "consent", panel: "location", order: 30 },
-    ],
-    waiting: [{ plugin: "waiting_room", panel: "waiting" }],
   },
+  panels: [
+    { plugin: "consent", panel: "location", slot: "patient.step", order: 30 },
+    { plugin: "preflight", panel: "check", slot: "patient.step", order: 10 },
+    { plugin: "consent", panel: "forms", slot: "patient.step", order: 20 },
+    { plugin: "waiting_room", panel: "waiting", slot: "patient.waiting", order: 50 },
+  ],
   views: {
     "preflight/check": { result: null, phone: null },
     "consent/forms": {
@@ -94,6 +94,7 @@ const services = {
     window.room = new FakeRoom(media);
     return window.room;
   },
+  panels: async () => window.clinic.panels,
   view: async ({ plugin, panel }) => {
     if (window.clinic.failing) throw new Refused(503);
     return structuredClone(window.clinic.views[`${plugin}/${panel}`] ?? null);

@@ -229,15 +229,11 @@ async def test_a_step_that_its_plugin_takes_away_or_cannot_give_keeps_nobody_out
         PHONE,
         clinic={
             "views": {"preflight/check": {}},
-            "session": {
-                "name": "Maria Santos", "role": "patient", "room": "v-1", "clinic": "Lakeside",
-                "steps": [
-                    {"plugin": "preflight", "panel": "check", "order": 10},
-                    {"plugin": "gone", "panel": "gone", "order": 5, "module": "/static/join/nowhere.js"},
-                    {"plugin": "consent", "panel": "unknown", "order": 20},
-                ],
-                "waiting": [],
-            }
+            "panels": [
+                {"plugin": "preflight", "panel": "check", "slot": "patient.step", "order": 10},
+                {"plugin": "gone", "panel": "gone", "slot": "patient.step", "order": 5, "module": "/n.js"},
+                {"plugin": "consent", "panel": "unknown", "slot": "patient.step", "order": 20},
+            ],
         },
     )  # fmt: skip
     await maria.sees_text("Everything works")

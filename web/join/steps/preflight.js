@@ -30,6 +30,7 @@ class Preflight {
   #checks;
   #sound;
   #outcome;
+  #called;
   #help;
   #go;
   #drawn = "";
@@ -41,6 +42,7 @@ class Preflight {
     this.#checks = h("ul", { class: "checks" });
     this.#sound = h("div", { class: "card sound-test" });
     this.#outcome = h("div", { class: "outcome", role: "status" });
+    this.#called = h("div");
     this.#help = h("div", { class: "col" });
     this.#go = button({
       label: host.t("step.continue"),
@@ -140,9 +142,10 @@ class Preflight {
           "div",
           { class: "ready-side col" },
           this.#help,
+          this.#outcome,
           this.#checks,
           this.#sound,
-          this.#outcome,
+          this.#called,
           devices,
           h("div", { class: "join-bar" }, this.#go),
         ),
@@ -328,8 +331,10 @@ class Preflight {
               }),
         ),
       ),
-      ...(verdict === "red" ? [this.#phone()] : []),
     );
+    // Kept while it stands: somebody may be writing in it.
+    if (verdict !== "red") this.#called.replaceChildren();
+    else if (!this.#called.firstChild) this.#called.append(this.#phone());
     if (focused) this.#outcome.querySelector("button")?.focus();
     ui.setText(this.#go, t(verdict === "red" ? "preflight.anyway" : "step.continue"));
     this.#go.classList.toggle("primary", verdict !== "red");

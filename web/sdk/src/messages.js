@@ -4,7 +4,7 @@
 
 /**
  * Why someone is no longer in a room; each has its own close code (docs/protocol.md).
- * @typedef {"ended" | "left" | "media_lost" | "protocol_error" | "removed" | "renew" | "replaced" | "room_closed" | "server_restarts" | "timed_out" | "worker_lost"} Departure
+ * @typedef {"ended" | "left" | "media_lost" | "protocol_error" | "removed" | "renew" | "replaced" | "room_closed" | "sent_back" | "server_restarts" | "timed_out" | "worker_lost"} Departure
  */
 
 /**
@@ -121,7 +121,8 @@
  */
 
 /**
- * A prepared participant becomes present.
+ * A prepared participant asks to become present. Answered by `ok`, or by `held` when they have to wait
+ * to be admitted; to ask again is allowed.
  * @typedef {object} Enter
  * @property {"enter"} type
  * @property {number} id
@@ -333,6 +334,28 @@
  */
 
 /**
+ * You wait to be admitted: the answer to `enter` (`re`), or told after `welcome`. Nothing you send is
+ * forwarded to anybody; go on sending, so that you are seen and heard as soon as you are let in.
+ * @typedef {object} Held
+ * @property {"held"} type
+ * @property {string} reason  a stable word, or a sentence
+ * @property {number | null} [re]
+ */
+
+/**
+ * You waited, and are present now. Who and what is in the room follows.
+ * @typedef {object} Admitted
+ * @property {"admitted"} type
+ */
+
+/**
+ * You were present, and wait to be admitted again: forget who and what was in the room.
+ * @typedef {object} SentBack
+ * @property {"sent_back"} type
+ * @property {string} reason  a stable word, or a sentence
+ */
+
+/**
  * Each second; answer `pong` at once. Who hears nothing for 3 s takes the websocket as dead.
  * @typedef {object} Ping
  * @property {"ping"} type
@@ -363,7 +386,7 @@
 
 /**
  * What the server says.
- * @typedef {Welcome | Answer | Ok | Error | Tracks | Joined | Updated | Left | Speaker | ChatLine | Locked | Muted | UnmuteRequest | Ping | Media | Bye} ServerMessage
+ * @typedef {Welcome | Answer | Ok | Error | Tracks | Joined | Updated | Left | Speaker | ChatLine | Locked | Muted | UnmuteRequest | Held | Admitted | SentBack | Ping | Media | Bye} ServerMessage
  */
 
 export {};

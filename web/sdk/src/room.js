@@ -22,7 +22,7 @@ import { requireSupport } from "./support.js";
 /** @import {RemoteParticipant, RemoteTrack} from "./participants.js" */
 /** @import {LocalSource} from "./local-source.js" */
 
-/** @typedef {"connecting" | "prepared" | "connected" | "reconnecting" | "ended"} RoomState */
+/** @typedef {"connecting" | "prepared" | "held" | "connected" | "reconnecting" | "ended"} RoomState */
 /** @typedef {{id: string, from: string, name: string, text: string, at: number, own: boolean}} Message */
 
 /**
@@ -47,6 +47,9 @@ import { requireSupport } from "./support.js";
  * @property {Message} message
  * @property {{source: Source, muted: boolean, by: string | null}} muted  somebody muted us, or lifted that
  * @property {{source: Source, by: string}} unmuterequest
+ * @property {string} held  we wait to be admitted, for this reason
+ * @property {null} admitted  we waited, and are in now
+ * @property {string} sentback  we were in, and wait to be admitted again
  * @property {Quality} quality  of our own connection
  * @property {Digest} stats  once a second
  * @property {MediaError} problem  something fails, but the call goes on
@@ -67,6 +70,8 @@ export class Room extends Emitter {
   speaker = null;
   /** @type {Message[]} */
   messages = [];
+  /** Why we wait to be admitted, while we do. @type {string | null} */
+  holdReason = null;
   /** @type {MediaError | null} */
   error = null;
   media;
@@ -153,40 +158,83 @@ export class Room extends Emitter {
     });
   }
 
-  /** A prepared participant becomes present: seen, heard and listed. @returns {Promise<void>} */
+  /**
+   * A prepared participant becomes present (seen, heard and listed), or waits to be admitted: then sound and
+   * picture go to the server already, which forwards nothing of them, and `admitted` tells when they are in.
+   * To call it again while waiting asks again.
+   * @returns {Promise<"entered" | "held">}
+   */
   async enter() {
-    if (this.#entered) return;
+    if (this.#entered && this.state !== "held") return "entered";
     this.#entered = true;
     this.#socket.entered();
     mark("enter");
     // Asked first: the others' pictures are under way while this device's encoders start, which takes a while.
-    const entered = this.#askToEnter();
+    const asked = this.#askToEnter();
     this.#attachAll().catch(() => {});
-    await entered;
-    mark("entered");
-    this.#setState("connected");
+    return asked;
   }
 
-  /** Through a dropped websocket as well: the person pressed once, and is in when the session goes on. */
+  /** Through a dropped websocket as well: the person pressed once. @returns {Promise<"entered" | "held">} */
   async #askToEnter() {
     try {
-      await this.#socket.request({ type: "enter" });
+      return this.#answered(await this.#socket.request({ type: "enter" }));
     } catch (error) {
       if (!(error instanceof ConnectionFailed) || this.#socket.state === "up") throw error;
-      await this.#settled();
+      return this.#settled();
     }
   }
 
-  /** Until this is in the room or over. @returns {Promise<void>} */
+  /** @param {{type: string, reason?: string}} reply  to `enter` @returns {"entered" | "held"} */
+  #answered(reply) {
+    if (reply.type === "held") {
+      this.#hold(reply.reason ?? "");
+      return "held";
+    }
+    this.#letIn();
+    return "entered";
+  }
+
+  /** Until this is in the room, waits for it, or is over. @returns {Promise<"entered" | "held">} */
   #settled() {
     return new Promise((resolve, reject) => {
       const stop = this.on("state", (state) => {
-        if (state !== "connected" && state !== "ended") return;
+        if (state !== "connected" && state !== "held" && state !== "ended") return;
         stop();
-        if (state === "connected") resolve();
-        else reject(this.error ?? new ProtocolError("ended while entering"));
+        if (state === "ended") reject(this.error ?? new ProtocolError("ended while entering"));
+        else resolve(state === "held" ? "held" : "entered");
       });
     });
+  }
+
+  /** @param {string} reason */
+  #hold(reason) {
+    const news = this.holdReason !== reason;
+    this.holdReason = reason;
+    mark("held");
+    this.#setState("held");
+    if (news) this.emit("held", reason);
+  }
+
+  #letIn() {
+    const waited = this.holdReason !== null;
+    this.holdReason = null;
+    mark("entered");
+    this.#setState("connected");
+    if (waited) this.emit("admitted", null);
+  }
+
+  /** The room is dark again: whoever is let in once more hears anew what is in it. @param {string} reason */
+  #sentBack(reason) {
+    this.#apply([]);
+    for (const participant of this.#roster.replace([]).left)
+      this.emit("left", { participant, reason: "left" });
+    this.speaker = null;
+    this.messages = [];
+    this.#hand = false;
+    this.holdReason = reason;
+    this.#setState("held");
+    this.emit("sentback", reason);
   }
 
   /** @param {string} text @returns {Promise<void>} */
@@ -256,21 +304,22 @@ export class Room extends Emitter {
     this.speaker = (welcome.speaker && this.#roster.get(welcome.speaker)) || null;
     for (const participant of left) this.emit("left", { participant, reason: "left" });
     if (!first) for (const participant of joined) this.emit("joined", participant);
-    this.#hold(welcome.you.tracks.filter((track) => track.muted_by_host).map(({ source }) => source));
+    this.#holdMuted(welcome.you.tracks.filter((track) => track.muted_by_host).map(({ source }) => source));
     if (welcome.resumed && this.#peer) {
       this.#resume();
     } else {
       this.#build(welcome);
     }
     if (welcome.prepared && this.#entered) this.#enterAgain();
-    else this.#setState(this.#entered ? "connected" : "prepared");
+    else if (this.#entered) this.#letIn();
+    else this.#setState("prepared");
     this.#changed();
   }
 
-  /** The websocket dropped before the server heard of `enter`. */
+  /** The websocket dropped before the server heard of `enter`, or while this waited; what holds now is told. */
   #enterAgain() {
     this.#socket.request({ type: "enter" }).then(
-      () => this.#setState("connected"),
+      (reply) => this.#answered(reply),
       (error) => {
         // A drop is followed by another welcome; anything else is an answer, and the call can't begin.
         if (error instanceof ConnectionFailed) return;
@@ -281,7 +330,7 @@ export class Room extends Emitter {
   }
 
   /** What a host holds muted now; the news of it may have come while the websocket was down. @param {Source[]} sources */
-  #hold(sources) {
+  #holdMuted(sources) {
     for (const source of [...this.#held]) {
       if (!sources.includes(source)) this.#mutedByOther({ source, muted: false, by: null });
     }
@@ -459,6 +508,15 @@ export class Room extends Emitter {
         break;
       case "unmute_request":
         this.emit("unmuterequest", { source: message.source, by: message.by });
+        break;
+      case "held":
+        this.#hold(message.reason);
+        break;
+      case "admitted":
+        this.#letIn();
+        break;
+      case "sent_back":
+        this.#sentBack(message.reason);
         break;
       case "media":
       case "error":
