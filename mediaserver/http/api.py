@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from mediaserver.http.failures import problem_of_failure
 from mediaserver.http.openapi import document
 from mediaserver.http.same_origin import SAFE_METHODS, require_same_origin
 from mediaserver.identity.permissions import PermissionTable
@@ -73,7 +74,8 @@ class Operation:
     `body`, `query` and `result` are msgspec Structs, the first two with `forbid_unknown_fields`. `audit`
     is the event type of an operation that touches PHI or identity: a read is recorded here before its
     answer leaves, a change by its service in the transaction that makes it, a refusal here.
-    `passive`: a page's own polling, which does not put off automatic logoff.
+    `passive`: a page's own polling, which does not put off automatic logoff. `lenient`: somebody else's
+    standard says what may be in the query, so what is unknown is passed over.
     """
 
     id: str
@@ -87,6 +89,7 @@ class Operation:
     result: type[msgspec.Struct] | None = None
     audit: str | None = None
     passive: bool = False
+    lenient: bool = False
     max_body: int = MAX_BODY
 
 
@@ -197,7 +200,8 @@ class Api:
             case _:
                 pass
         for shape in (operation.body, operation.query):
-            if shape is not None and not shape.__struct_config__.forbid_unknown_fields:
+            strict = shape is None or shape.__struct_config__.forbid_unknown_fields
+            if not strict and not operation.lenient:
                 raise ValueError(f"{operation.id}: {shape.__name__} must forbid unknown fields")
         self._handlers[operation.id] = (operation, handler)
 
@@ -222,6 +226,15 @@ class Api:
         self, operation: Operation, handler: Handler
     ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                return await answer(request)
+            except Exception as error:
+                problem = problem_of_failure(error)
+                if problem is None:
+                    raise
+            raise problem
+
+        async def answer(request: web.Request) -> web.StreamResponse:
             request_id = _request_id(request)
             who = await self._recognise(operation, request)
             call = Call(request, who.actor, who.permissions, dict(request.match_info), request_id)

@@ -15,7 +15,7 @@ from mediaserver.model.roles import HOSTS
 WEB = Path(__file__).resolve().parents[2] / "web"
 
 # What of the folder is for browsers. The rest is tools, tests and packages.
-_FOLDERS = ("sdk/src", "sdk/dist", "shared", "join", "console", "dashboard")
+_FOLDERS = ("sdk/src", "sdk/dist", "shared", "join", "console", "signin", "start", "dashboard")
 _PUBLIC = re.compile(
     rf"(?:{'|'.join(_FOLDERS)})/"
     r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*"
@@ -27,7 +27,14 @@ _SDK_SOURCE = 'export * from "/static/sdk/src/index.js";\n'
 class Pages:
     """`/`, `/j/{code}`, `/static/...`, `/sdk/...`. Reading a page changes nothing."""
 
-    def __init__(self, links: Links, clinic: str, folder: Path = WEB) -> None:
+    def __init__(
+        self, links: Links, clinic: str, folder: Path = WEB, *, demo: bool = False, oidc: str = ""
+    ) -> None:
+        """`demo`: there is a start page to play the invented clinic. `oidc`: how the clinic's own sign-in is
+        called on its button, empty where there is none.
+        """
+        self._demo = demo
+        self._oidc = oidc
         self._links = links
         self._clinic = clinic
         self._folder = folder
@@ -40,6 +47,10 @@ class Pages:
         """Adds the routes."""
         router.add_get("/", self.home)
         router.add_get("/j/{code}", self.join)
+        router.add_get("/console", self.console)
+        router.add_get("/signin", self.signin)
+        if self._demo:
+            router.add_get("/start", self.start)
         router.add_get("/static/{path:.+}", self.static)
         router.add_get("/sdk/mediaserver.js", self.sdk)
         router.add_get("/favicon.ico", self.favicon)
@@ -56,6 +67,21 @@ class Pages:
         except LinkError:
             host = False  # the page learns why when it opens the session, and says so in plain words
         return self._page("console" if host else "join", code=code)
+
+    async def console(self, _: web.Request) -> web.Response:
+        """The console of those who signed in; the page itself sends others to sign in."""
+        return self._page("console", code="")
+
+    async def signin(self, request: web.Request) -> web.Response:
+        """Sign in, then on to a page of ours."""
+        wanted = request.query.get("next", "")
+        # A path of this server alone: `//host` and `/\\host` lead elsewhere.
+        inside = re.fullmatch(r"/(?![/\\])[\w/?=&.-]*", wanted) is not None
+        return self._page("signin", oidc=self._oidc, next=wanted if inside else "/console")
+
+    async def start(self, _: web.Request) -> web.Response:
+        """The start page of development: play the clinic."""
+        return self._page("start")
 
     async def static(self, request: web.Request) -> web.StreamResponse:
         """A file of the web folder, by an explicit list of what is public."""
@@ -80,12 +106,12 @@ class Pages:
         """Browsers ask for it whatever the page says."""
         return self._file("shared/icon.svg")
 
-    def _page(self, name: str, *, code: str) -> web.Response:
+    def _page(self, name: str, **values: str) -> web.Response:
         template = self._templates.get_template(f"{name}/index.html")
         built = f"{name}/dist/{name}.js"
         script = built if (self._folder / built).is_file() else f"{name}/{name}.js"
         text = template.render(
-            clinic_name=self._clinic, code=code, static_version=self._version, script=f"/static/{script}"
+            clinic_name=self._clinic, static_version=self._version, script=f"/static/{script}", **values
         )
         return web.Response(text=text, content_type="text/html")
 
