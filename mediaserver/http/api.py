@@ -200,8 +200,9 @@ class Api:
             case _:
                 pass
         for shape in (operation.body, operation.query):
-            strict = shape is None or shape.__struct_config__.forbid_unknown_fields
-            if not strict and not operation.lenient:
+            if shape is None or operation.lenient:
+                continue
+            if not shape.__struct_config__.forbid_unknown_fields:
                 raise ValueError(f"{operation.id}: {shape.__name__} must forbid unknown fields")
         self._handlers[operation.id] = (operation, handler)
 

@@ -1,4 +1,4 @@
-"""Break-glass: `/api/v1/visits/{visit}/breakglass` opens a record, `/api/v1/breakglass` is what is reviewed."""
+"""Break-glass: `/api/v1/visits/{visit}/breakglass` opens a record, `/api/v1/breakglass` lists and reviews."""
 
 from __future__ import annotations
 

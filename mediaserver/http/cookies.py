@@ -11,7 +11,7 @@ _DEVICE_LIFE = 400 * 24 * 3600  # seconds; what browsers keep at most
 
 
 def read_cookie(request: web.Request, name: str) -> str | None:
-    """Over TLS only the `__Host-` one counts: another could have been set by a sibling host, or without TLS."""
+    """Over TLS only the `__Host-` one counts: another may have been set by a sibling host, or without TLS."""
     return request.cookies.get(_name(request, name)) or None
 
 
