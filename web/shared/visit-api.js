@@ -137,8 +137,17 @@
 /** @typedef {{visits: VisitRow[], me: Account, colleagues: Account[], degraded: DegradedPlugin[]}} Today */
 
 /**
+ * `GET /api/v1/demo`, in development only: the invented clinic. `POST /api/v1/demo/session` {account} signs in.
+ * @typedef {object} DemoClinic
+ * @property {{id: string, name: string, role: string, title: string}[]} team
+ * @property {{name: string, link: string, starts_at: number, reason: string, language: string}[]} patients
+ */
+
+/**
  * `POST /api/v1/session` {name, password}; the second factor at `POST /api/v1/session/totp` {code}.
- * @typedef {{state: "signed_in" | "second_factor", methods?: ("totp" | "passkey")[]}} SignIn
+ * A `challenge` in the answer goes back with the code. `set_up_totp` among the methods: `POST
+ * /api/v1/session/totp/setup` gives {secret, uri} to begin with.
+ * @typedef {{state: "signed_in" | "second_factor", challenge?: string, methods?: string[]}} SignIn
  */
 
 export {};

@@ -33,11 +33,12 @@ import { language } from "./messages.js";
 
 /** A plugin's refusal: `code` is its stable word, `detail` says in plain words what to do. */
 export class Refused extends Error {
-  /** @param {number} status @param {{code?: string, detail?: string}} [body]  RFC 9457 */
-  constructor(status, { code = "", detail = "" } = {}) {
+  /** @param {number} status @param {{code?: string, detail?: string}} [body]  RFC 9457 @param {number} [retryAfter]  seconds */
+  constructor(status, { code = "", detail = "" } = {}, retryAfter = 0) {
     super(detail || String(status));
     this.status = status;
     this.code = code;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -114,7 +115,8 @@ export async function request(url, body) {
   }
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new Refused(response.status, answer ?? {});
+  if (!response.ok)
+    throw new Refused(response.status, answer ?? {}, Number(response.headers.get("Retry-After")) || 0);
   return answer;
 }
 

@@ -27,7 +27,7 @@ await build({
   minify: true,
   outfile: path("sdk/dist/mediaserver.global.js"),
 });
-for (const page of ["join", "console"]) {
+for (const page of ["join", "console", "signin", "start"]) {
   await build({
     ...common,
     entryPoints: [path(`${page}/${page}.js`)],

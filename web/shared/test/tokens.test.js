@@ -80,7 +80,7 @@ test("colours are written in tokens.css; elsewhere only black, white and what li
     "#24463d",
     "#a9e4d5",
   ]);
-  for (const folder of ["shared", "join", "console"]) {
+  for (const folder of ["shared", "join", "console", "signin", "start"]) {
     const at = new URL(`../../${folder}/`, import.meta.url);
     for (const file of readdirSync(at).filter((name) => name.endsWith(".css") && name !== "tokens.css")) {
       const text = readFileSync(new URL(file, at), "utf8");
