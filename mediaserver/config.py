@@ -30,6 +30,12 @@ from pydantic_settings import (
 )
 from yaml import YAMLError
 
+from mediaserver.identity.lockout import LockoutRule
+from mediaserver.identity.oidc_provider import may_ask
+from mediaserver.identity.passwords import Argon2
+from mediaserver.identity.permissions import STAFF
+from mediaserver.identity.rules import IdentityRules, OidcRules
+from mediaserver.model.roles import Role
 from mediaserver.storage.engines import Options as StorageOptions
 from sfu import EngineConfig, Limits
 
@@ -234,6 +240,103 @@ class AuditSettings(_Section):
     witness: Path | None = None
 
 
+class LockoutSettings(_Section):
+    """How wrong tries are slowed down; times in seconds."""
+
+    free: int = Field(default=5, ge=1)  # failures that cost nothing
+    first: Seconds = Field(default=30, ge=1)  # the next one costs this, each further twice as much
+    longest: Seconds = Field(default=900, ge=1)
+    forget: Seconds = Field(default=24 * 3600, ge=60)
+
+    def rule(self) -> LockoutRule:
+        """The same for identity."""
+        return LockoutRule(self.free, self.first, self.longest, self.forget)
+
+
+class Argon2Settings(_Section):
+    """Cost of one password hash (RFC 9106)."""
+
+    memory: int = Field(default=64 * 1024, ge=19 * 1024)  # KiB; the least is OWASP's
+    passes: int = Field(default=3, ge=2)
+    lanes: int = Field(default=4, ge=1, le=16)
+
+
+class OidcSettings(_Section):
+    """The clinic's own OpenID provider."""
+
+    issuer: str
+    client_id: str
+    client_secret: SecretStr
+    roles: dict[str, Role]  # a value of the claim -> a role
+    roles_claim: str = "roles"  # or a path: realm_access.roles
+    tenant_claim: str | None = None
+    scopes: Strings = ["openid", "profile", "email"]
+    hosts: Strings = []  # further hosts that its endpoints may be on
+    second_factor: Strings = []  # acr or amr values, one of which must be there
+
+    @field_validator("issuer")
+    @classmethod
+    def _issuer(cls, value: str) -> str:
+        if not may_ask(value):
+            raise ValueError("an issuer is an https URL (http only on this machine)")
+        return value
+
+    @field_validator("roles")
+    @classmethod
+    def _roles(cls, value: dict[str, Role]) -> dict[str, Role]:
+        if not value or not set(value.values()) <= STAFF:
+            raise ValueError(f"map at least one value, to {', '.join(sorted(STAFF))}")
+        return value
+
+
+class IdentitySettings(_Section):
+    """Signing in; times in seconds."""
+
+    idle: Seconds = Field(default=15 * 60, ge=10)  # automatic logoff
+    absolute: Seconds = Field(default=12 * 3600, ge=60)
+    fresh: Seconds = Field(default=15 * 60, ge=30)
+    sessions: int = Field(default=20, ge=1)
+    second_factor: bool = True
+    password_length: int | None = Field(default=None, ge=8, le=64)
+    recovery: Seconds = Field(default=24 * 3600, ge=300)
+    breakglass: Seconds = Field(default=3600, ge=60)
+    account_lockout: LockoutSettings = LockoutSettings()
+    address_lockout: LockoutSettings = LockoutSettings(free=50, first=10)
+    argon2: Argon2Settings = Argon2Settings()
+    oidc: OidcSettings | None = None
+
+    def rules(self, clinic: str) -> IdentityRules:
+        """The same for identity. `clinic`: its name, shown by authenticators."""
+        oidc = self.oidc
+        return IdentityRules(
+            idle=self.idle,
+            absolute=self.absolute,
+            fresh=self.fresh,
+            sessions=self.sessions,
+            second_factor=self.second_factor,
+            password_length=self.password_length,
+            recovery=self.recovery,
+            breakglass=self.breakglass,
+            account_lockout=self.account_lockout.rule(),
+            address_lockout=self.address_lockout.rule(),
+            argon2=Argon2(self.argon2.memory, self.argon2.passes, self.argon2.lanes),
+            clinic=clinic,
+            oidc=None
+            if oidc is None
+            else OidcRules(
+                issuer=oidc.issuer,
+                client_id=oidc.client_id,
+                client_secret=oidc.client_secret.get_secret_value(),
+                roles=oidc.roles,
+                roles_claim=oidc.roles_claim,
+                tenant_claim=oidc.tenant_claim,
+                scopes=tuple(oidc.scopes),
+                hosts=frozenset(oidc.hosts),
+                second_factor=tuple(oidc.second_factor),
+            ),
+        )
+
+
 class LogSettings(_Section):
     """What is logged, and how."""
 
@@ -253,6 +356,7 @@ class Settings(BaseSettings):
     )
 
     data: Path = Path("data")
+    dev: bool = False  # demo clinic, sign-in without proof: on localhost, never with patients
     clinic: str = "Clinic"  # what patients are told they are calling
     http: HttpSettings = HttpSettings()
     media: MediaSettings = MediaSettings()
@@ -263,6 +367,7 @@ class Settings(BaseSettings):
     turn: TurnSettings = TurnSettings()
     storage: StorageSettings = StorageSettings()
     audit: AuditSettings = AuditSettings()
+    identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
     shutdown_grace: Seconds = Field(default=5.0, ge=0)
 
@@ -309,6 +414,11 @@ class Settings(BaseSettings):
         """The second place of the audit log: not in the data folder, so that one slip doesn't take both."""
         folder = self.data.resolve()
         return self.audit.witness or folder.with_name(f"{folder.name}-witness") / "heads.jsonl"
+
+    @property
+    def identity_key_file(self) -> Path:
+        """Seals the secrets of authenticators."""
+        return self.data / "identity-key"
 
     @property
     def links_folder(self) -> Path:

@@ -31,7 +31,7 @@ class AccountChange(Struct, frozen=True, forbid_unknown_fields=True):
     removes it.
     """
 
-    version: int
+    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     name: Words | None = None
     email: Annotated[str, Meta(max_length=128)] | None = None
     roles: Annotated[list[Role], Meta(min_length=1, max_length=5)] | None = None

@@ -237,6 +237,8 @@ class Api:
 
         async def answer(request: web.Request) -> web.StreamResponse:
             request_id = _request_id(request)
+            if not all(map(_is_text, request.match_info.values())):
+                raise Problem(404, ErrorCode.NOT_FOUND, "There is no such thing.")
             who = await self._recognise(operation, request)
             call = Call(request, who.actor, who.permissions, dict(request.match_info), request_id)
             call.visit = call.path.get("visit")
@@ -313,6 +315,8 @@ async def read_json(request: web.Request, shape: type[Any], *, limit: int = MAX_
             415, ErrorCode.BAD_REQUEST, "Send the body as application/json.", {"Accept": "application/json"}
         )
     body = await read_body(request, limit=limit)
+    if b"\\u0000" in body:  # PostgreSQL's text can't hold it
+        raise Problem(422, ErrorCode.BAD_REQUEST, "Text with a NUL character is not taken.")
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:
@@ -324,10 +328,17 @@ async def read_json(request: web.Request, shape: type[Any], *, limit: int = MAX_
 def _query(request: web.Request, shape: type[Any]) -> Any:
     if len(set(request.query)) != len(request.query):
         raise Problem(422, ErrorCode.BAD_REQUEST, "A query parameter is given twice.")
+    if not all(map(_is_text, request.query.values())):
+        raise Problem(422, ErrorCode.BAD_REQUEST, "A query parameter is not text.")
     try:
         return msgspec.convert(dict(request.query), shape, strict=False)
     except msgspec.ValidationError as error:
         raise Problem(422, ErrorCode.BAD_REQUEST, f"{error}, in the query.") from None
+
+
+def _is_text(text: str) -> bool:
+    """Whether every database can hold it: no NUL, no half of a surrogate pair (from a bad %-escape)."""
+    return "\x00" not in text and text.isprintable()
 
 
 def _event(operation: Operation, call: Call, outcome: AuditOutcome) -> AuditEvent:

@@ -221,6 +221,6 @@ def _account(row: Row[Any], roles: Collection[Role]) -> Account:
 
 def _text(text: str) -> str:
     clean = text.strip()
-    if not clean or len(clean) > MAX_TEXT or not clean.isprintable():
+    if not clean or len(clean) > MAX_TEXT or not clean.isprintable() or "\ufffd" in clean:
         raise RuleError(f"Write 1 to {MAX_TEXT} printable characters.")
     return clean

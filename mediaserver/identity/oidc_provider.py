@@ -61,24 +61,18 @@ class Provider:
         self._keys: list[jwk.Key] = []
         self._keys_at: float | None = None
         self._fetching = asyncio.Lock()
-        if not self.allowed(rules.issuer):
+        if not may_ask(rules.issuer):
             raise ValueError("the issuer is an https URL (http only on this machine)")
 
     def allowed(self, url: object) -> bool:
         """Whether the server may talk to this address at all."""
-        if not isinstance(url, str):
+        if not isinstance(url, str) or not may_ask(url):
             return False
-        try:
-            parts, issuer = urlsplit(url), urlsplit(self._rules.issuer)
-            host, port = parts.hostname, parts.port
-            home = (issuer.hostname, issuer.port)
-        except ValueError:
-            return False
-        if host is None or parts.username is not None or parts.password is not None:
-            return False
-        if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-            return False
-        return (host, port) == home or (host in self._rules.hosts and port in (None, 443))
+        parts, issuer = urlsplit(url), urlsplit(self._rules.issuer)
+        home = (issuer.scheme, issuer.hostname, issuer.port)
+        if (parts.scheme, parts.hostname, parts.port) == home:
+            return True
+        return parts.scheme == "https" and parts.hostname in self._rules.hosts and parts.port in (None, 443)
 
     async def endpoint(self, name: str) -> str:
         """A URL of the metadata. Raises BusyError."""
@@ -171,6 +165,18 @@ class Provider:
             except (JoseError, ValueError, TypeError):
                 continue  # a kind that we don't know stands beside those that we do
         self._keys, self._keys_at = keys, self._clock.monotonic()
+
+
+def may_ask(url: str) -> bool:
+    """Whether a URL is https, or http to this very machine, and names no user."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    if not parts.hostname or parts.username is not None or parts.password is not None:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))
 
 
 def _is_loopback(host: str) -> bool:

@@ -103,7 +103,7 @@ def check_rules(password: str, *, shortest: int, words: tuple[str, ...] = ()) ->
     if len(set(plain)) < 5 or _is_run(plain):
         raise RuleError("This repeats or counts. Choose something less regular.", code="password")
     for word in words:
-        if len(word) >= 4 and _mostly(plain, word.casefold()):
+        if len(word) >= 4 and _mostly(bare, word.casefold()):
             raise RuleError("This is close to your own or the clinic's name.", code="password")
 
 

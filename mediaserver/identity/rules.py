@@ -46,7 +46,6 @@ class IdentityRules:
     argon2: Argon2 = field(default_factory=Argon2)
     oidc: OidcRules | None = None
     clinic: str = "Clinic"
-    words: tuple[str, ...] = field(default=())
 
     @property
     def shortest_password(self) -> int:

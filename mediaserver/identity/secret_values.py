@@ -48,8 +48,13 @@ def tenant_of(token: str, prefix: str = "") -> TenantId | None:
 
 
 def username(text: str) -> str:
-    """A name to sign in with, as it is compared: NFKC, case folded, no space around (RFC 8265 in spirit)."""
-    return unicodedata.normalize("NFKC", text).strip().casefold()
+    """A name to sign in with, as it is compared: NFKC, case folded, no space around (RFC 8265 in spirit).
+
+    What can't be printed becomes U+FFFD, which no account's name has: PostgreSQL takes no NUL, UTF-8 no
+    half of a surrogate pair.
+    """
+    plain = unicodedata.normalize("NFKC", text).strip().casefold()
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in plain)
 
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is read as another

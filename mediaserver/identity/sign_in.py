@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 SECOND_FACTOR = "second_factor"
 TOTP, SET_UP_TOTP = "totp", "set_up_totp"
-_NO_CLINIC = "\x00no such clinic "  # no username begins like this
+_NO_CLINIC = "\ufffd no such clinic "  # no account's name begins like this
 
 
 @dataclass(frozen=True, slots=True)

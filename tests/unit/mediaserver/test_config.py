@@ -18,6 +18,13 @@ rooms: {max_participants: 4}
 turn: {urls: ["turn:turn.example:3478"], secret: s3cret}
 """
 
+OIDC = {
+    "issuer": "https://id.example",
+    "client_id": "media",
+    "client_secret": "s3cret",
+    "roles": {"doctors": "clinician"},
+}
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -70,6 +77,12 @@ def test_lists_are_written_with_commas_in_the_environment(monkeypatch: pytest.Mo
         ({"signaling": {"heartbeat": 5}}, "signaling.heartbeat"),
         ({"turn": {"urls": ["turn:x"]}}, "turn"),
         ({"log": {"level": "loud"}}, "log.level"),
+        ({"identity": {"idle": 1}}, "identity.idle"),
+        ({"identity": {"password_length": 4}}, "identity.password_length"),
+        ({"identity": {"argon2": {"memory": 8}}}, "identity.argon2.memory"),
+        ({"identity": {"oidc": {**OIDC, "issuer": "http://id.example"}}}, "identity.oidc.issuer"),
+        ({"identity": {"oidc": {**OIDC, "roles": {"x": "patient"}}}}, "identity.oidc.roles"),
+        ({"identity": {"oidc": {**OIDC, "roles": {}}}}, "identity.oidc.roles"),
     ],
 )
 def test_a_mistake_is_named(flags: dict[str, Any], named: str) -> None:
@@ -115,7 +128,7 @@ def _names(model: Any, prefix: str = "") -> list[str]:
     names = []
     for name, field in model.model_fields.items():
         inner = field.annotation
-        if name in ("tls",):
+        if name in ("tls", "oidc"):
             inner = inner.__args__[0]
         if hasattr(inner, "model_fields"):
             names += _names(inner, f"{prefix}{name}.")
