@@ -13,13 +13,29 @@ import { condition, roleWords, Side } from "./side.js";
 
 /** @import {CallSession} from "../shared/call-session.js" */
 /** @import {RemoteParticipant} from "../sdk/src/participants.js" */
-/** @import {ConsoleApp} from "./app.js" */
+/** @import {Title} from "../shared/page.js" */
+/** @import {SpeakerChoice} from "../shared/speaker.js" */
+
+/** @typedef {{el: HTMLElement, update: () => void, tick: () => void, close?: () => void}} SidePlace */
+/** @typedef {{lock: () => void, end: () => void}} RoomActs */
+
+/**
+ * What the call's page needs of the app around it.
+ * @typedef {object} CallApp
+ * @property {string} clinic
+ * @property {string} name
+ * @property {Title} title
+ * @property {SpeakerChoice} speaker
+ * @property {() => void} redraw
+ * @property {(call: CallSession, acts: RoomActs) => SidePlace} [makeSide]  the left place, if not the people of the call
+ */
 /** @import {Control} from "../shared/dock.js" */
 /** @import {Shortcut} from "./keyboard.js" */
 
 export class ConsoleCall {
   #call;
   #frame;
+  /** @type {SidePlace} */
   #side;
   #panels;
   #dock;
@@ -32,7 +48,7 @@ export class ConsoleCall {
   #clock;
   #stopKeys;
 
-  /** @param {ConsoleApp} app @param {CallSession} call */
+  /** @param {CallApp} app @param {CallSession} call */
   constructor(app, call) {
     this.#call = call;
     this.#frame = new CallFrame(call, {
@@ -40,7 +56,8 @@ export class ConsoleCall {
       title: app.title,
       speaker: app.speaker,
     });
-    this.#side = new Side(app, call, { lock: () => this.#lock(), end: () => void this.#end() });
+    const acts = { lock: () => this.#lock(), end: () => void this.#end() };
+    this.#side = app.makeSide?.(call, acts) ?? new Side(app, call, acts);
     this.#panels = new Panels(call, [
       { id: "people", label: t("people.title"), icon: "users", make: () => new People(call) },
       {
@@ -204,6 +221,7 @@ export class ConsoleCall {
   close() {
     clearInterval(this.#clock);
     this.#stopKeys();
+    this.#side.close?.();
     this.#frame.close();
   }
 }

@@ -46,7 +46,7 @@ export class LobbyView {
       { class: "console" },
       h(
         "aside",
-        { class: "console-who" },
+        { class: "console-who", "aria-label": t("console.who") },
         clinicHead(app),
         app.session
           ? [
@@ -75,7 +75,7 @@ export class LobbyView {
       ),
       h(
         "aside",
-        { class: "console-panel" },
+        { class: "console-panel", "aria-label": t("console.panel") },
         h(
           "div",
           { class: "lobby-devices" },

@@ -165,6 +165,7 @@ class Row {
         label: cameraWords,
         run: () => void this.#mute("camera"),
       },
+      ...this.#call.personActs(this.#person),
       { icon: "user-x", label: t("people.remove"), run: () => void this.#remove() },
     ]);
   }

@@ -57,6 +57,8 @@ export class CallSession extends Emitter {
   /** @type {MediaError | null} */
   problem = null;
   soundBlocked = false;
+  /** What else may be done with somebody, by whoever shows the call. @type {(person: RemoteParticipant) => {icon: string, label: string, run: () => void}[]} */
+  personActs = () => [];
   /** Set from outside before a leave that a person wanted. */
   leaving = false;
   #room;

@@ -12,7 +12,7 @@ const time = (/** @type {number} */ at) =>
 
 export class Chat {
   #call;
-  #list = h("ol", { class: "chat-list", role: "log", "aria-label": t("chat.title"), tabIndex: 0 });
+  #list = h("div", { class: "chat-list", role: "log", "aria-label": t("chat.title"), tabIndex: 0 });
   #empty;
   #input;
   #failed;
@@ -110,7 +110,7 @@ export class Chat {
 function bubble(message, before) {
   const follows = before?.from === message.from && message.at - before.at < 120_000;
   return h(
-    "li",
+    "div",
     { class: "bubble", data: { own: String(message.own), follows: String(follows) } },
     follows
       ? null

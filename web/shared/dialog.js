@@ -35,9 +35,10 @@ export function ask({ title, text, yes, no, danger = false }) {
  * @param {string} title
  * @param {Element} content
  * @param {string} done
+ * @param {string} [look]  of the button that closes it
  * @returns {HTMLDialogElement}
  */
-export function panelDialog(title, content, done) {
+export function panelDialog(title, content, done, look = "primary") {
   const dialog = h(
     "dialog",
     { "aria-label": title },
@@ -46,7 +47,7 @@ export function panelDialog(title, content, done) {
     h(
       "div",
       { class: "dialog-actions" },
-      button({ label: done, class: "primary", onclick: () => dialog.close() }),
+      button({ label: done, class: look, onclick: () => dialog.close() }),
     ),
   );
   dialog.addEventListener("close", () => dialog.remove());

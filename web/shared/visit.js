@@ -101,12 +101,11 @@ export function services(code) {
  * @param {unknown} [body]
  * @returns {Promise<any>}
  */
-export async function request(url, body) {
+export async function request(url, body, method = "POST") {
   // The language of now, which may be another than the link's: forms and names come in it.
   const spoken = { "Accept-Language": language() };
   const headers = { ...spoken, "Content-Type": "application/json", "X-CSRF": "1" };
-  const options =
-    body === undefined ? { headers: spoken } : { method: "POST", headers, body: JSON.stringify(body) };
+  const options = body === undefined ? { headers: spoken } : { method, headers, body: JSON.stringify(body) };
   let response;
   try {
     response = await fetch(url, { ...options, credentials: "same-origin", cache: "no-store" });

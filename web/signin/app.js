@@ -102,7 +102,7 @@ export class SignInApp {
       buttons.push(passkey);
     }
     if (this.#oidc) {
-      const href = `${API}/oidc?next=${encodeURIComponent(this.#next)}`;
+      const href = `/auth/oidc/start?return_to=${encodeURIComponent(this.#next)}`;
       buttons.push(
         h("a", { class: "btn big", href }, icon("log-in"), t("signin.oidc", { provider: this.#oidc })),
       );

@@ -83,7 +83,7 @@ class Waiting {
     this.#challenge = h("div");
     this.#preview = new parts.Preview(media);
     this.#checks = h("ul", { class: "checks" });
-    this.#list = h("ol", {
+    this.#list = h("div", {
       class: "chat-list",
       role: "log",
       "aria-label": t("wait.desk.title"),
@@ -285,7 +285,7 @@ class Waiting {
     const { ui, t } = this.#host;
     const { h } = ui;
     return h(
-      "li",
+      "div",
       { class: "bubble", data: { own: String(own) } },
       h("span", { class: "sr-only" }, own ? t("app.you") : name),
       h("span", { class: "bubble-text", dir: "auto" }, text),
