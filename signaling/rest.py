@@ -100,7 +100,7 @@ class RestDoor:
         return [*routes, web.get("/api/v1/openapi.json", guarded(self._openapi))]
 
     def _authorized(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        handler = _HANDLERS[operation.id]
+        handler = HANDLERS[operation.id]
 
         async def handle(request: web.Request) -> web.StreamResponse:
             person = bearer_person(request, self._authenticator)
@@ -202,9 +202,9 @@ async def _remove(directory: Directory, request: web.Request, body: None) -> Non
     await directory.remove(_room(request), ParticipantId(request.match_info["participant"]))
 
 
-_Handle = Callable[[Directory, web.Request, Any], Awaitable[Any]]
+Handle = Callable[[Directory, web.Request, Any], Awaitable[Any]]
 
-_HANDLERS: dict[str, _Handle] = {
+HANDLERS: dict[str, Handle] = {
     "createRoom": _create,
     "listRooms": _list,
     "getRoom": _get,

@@ -41,7 +41,7 @@ class DevelopmentRoutes:
 _SIGN_IN_AS = Operation(
     "signInAs",
     "POST",
-    "/api/v1/session/development",
+    "/api/v1/demo/session",
     "Sign in as somebody of the demo clinic (development only)",
     Public(),
     body=SignInAsBody,

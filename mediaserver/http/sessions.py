@@ -1,6 +1,6 @@
 """Signing in and out, and the list of where one is signed in: `/api/v1/session`, `/api/v1/sessions`.
 
-POST /session {username, password}           -> signed_in | second_factor {challenge, methods}
+POST /session {name, password}           -> signed_in | second_factor {challenge, methods}
 POST /session/totp/setup {challenge}         -> secret and otpauth URI, where `methods` says set_up_totp
 POST /session/totp {challenge, code}         -> signed_in
 POST /session/passkey/options, .../verify    -> signed_in, without a password
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from mediaserver.http.api import Api, Call, Operation, Public, Signed, reply
 from mediaserver.http.browsers import visitor_of
@@ -32,7 +32,7 @@ Millis = Annotated[int, Meta(description="Milliseconds since 1970 (UTC).")]
 class SignInBody(Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody signs in with."""
 
-    username: Annotated[str, Meta(min_length=1, max_length=128)]
+    name: Annotated[str, Meta(min_length=1, max_length=128, description="The account's `username`.")]
     password: Secret
     clinic: Clinic | None = None
 
@@ -103,10 +103,10 @@ class TotpBody(Struct, frozen=True):
 
 
 class PasskeyOptionsBody(Struct, frozen=True):
-    """`options` for `PublicKeyCredential.parse...OptionsFromJSON`."""
+    """`publicKey` as WebAuthn writes it in JSON; `challenge_id` goes back with the answer."""
 
-    challenge: str
-    options: dict[str, Any]
+    challenge_id: str
+    public_key: dict[str, Any] = field(name="publicKey")
 
 
 class OneSession(Struct, frozen=True):
@@ -155,7 +155,7 @@ class SessionRoutes:
         """By password."""
         body: SignInBody = call.body
         visitor = visitor_of(call.request, call.request_id)
-        result = await self._desk.sign_in.password(body.clinic, body.username, body.password, visitor)
+        result = await self._desk.sign_in.password(body.clinic, body.name, body.password, visitor)
         if isinstance(result, FactorDue):
             due = SignInResult("second_factor", challenge=result.challenge, methods=list(result.methods))
             return reply(due)

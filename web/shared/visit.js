@@ -96,7 +96,7 @@ export function services(code) {
 }
 
 /**
- * One JSON exchange. A body makes it a POST with the header that no other site's page can send.
+ * One JSON exchange. A body makes it a POST (or `method`) with the header that no other site's page can send.
  * @param {string} url
  * @param {unknown} [body]
  * @returns {Promise<any>}
