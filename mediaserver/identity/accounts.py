@@ -106,6 +106,8 @@ class Accounts:
         Raises UnknownError, RuleError, ConflictError (somebody changed it since `version`), StateError (the
         last administrator).
         """
+        if (name, email, roles, disabled) == (None, None, None, None):
+            raise RuleError("Say what to change.")
         async with self._database.unit(actor) as unit:
             before = await read_account(unit, id)
             values: dict[str, Any] = {}

@@ -30,6 +30,8 @@ async def test_an_account_is_made_changed_and_closed(clinic: Clinic) -> None:
     assert (changed.name.reveal(), changed.email.reveal()) == ("Ana R", "ana@clinic.example")
     with pytest.raises(ConflictError):
         await desk.change(clinic.admin, made.id, version=made.version, name="Late")
+    with pytest.raises(RuleError):
+        await desk.change(clinic.admin, made.id, version=changed.version)
     await desk.close(clinic.admin, made.id)
     assert (await desk.get(clinic.admin, made.id)).disabled_at is not None
     assert [event.type for event in clinic.recorded.events] == [
