@@ -55,6 +55,7 @@ export class VisitList {
     this.el = h(
       "aside",
       { class: "console-who today", "aria-label": t("today.title") },
+      h("h1", { class: "sr-only list-title", tabIndex: -1 }, t("today.title")),
       clinicHead(app),
       this.#note,
       this.#filter,
@@ -79,8 +80,8 @@ export class VisitList {
           })
         : null;
     const el = h(
-      "section",
-      { "aria-labelledby": title, hidden: true },
+      "div",
+      { role: "group", "aria-labelledby": title, hidden: true },
       h(
         "div",
         { class: "who-head" },
@@ -233,8 +234,6 @@ class Row {
     const words = rowWords(this.#row, this.#group);
     setText(this.#text, words);
     setAttr(this.#item, "title", words);
-    const name = this.#name.textContent ?? "";
-    setAttr(this.#item, "aria-label", `${name}, ${words}`);
   }
 }
 

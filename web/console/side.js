@@ -58,7 +58,7 @@ export class Side {
   #lock;
   #lockText = h("span");
   #end;
-  /** @type {Map<string, {el: HTMLElement, row: HTMLElement, name: HTMLElement, text: HTMLElement, avatar: HTMLElement, dot: HTMLElement}>} */
+  /** @type {Map<string, {el: HTMLElement, row: HTMLElement, name: HTMLElement, text: HTMLElement, state: HTMLElement, avatar: HTMLElement, dot: HTMLElement}>} */
   #rows = new Map();
 
   /**
@@ -134,6 +134,7 @@ export class Side {
       const name = h("span", { class: "who-name clip" });
       const text = h("span", { class: "small muted num clip" });
       const dot = h("span", { class: "dot who-dot" });
+      const state = h("span", { class: "sr-only" });
       const button = h(
         "button",
         {
@@ -143,9 +144,10 @@ export class Side {
         },
         avatar,
         h("span", { class: "grow who-words" }, name, text),
+        state,
         dot,
       );
-      row = { el: h("li", null, button), row: button, name, text, avatar, dot };
+      row = { el: h("li", null, button), row: button, name, text, state, avatar, dot };
       this.#rows.set(person.id, row);
     }
     const speaking = this.#call.room.speaker === person;
@@ -154,7 +156,7 @@ export class Side {
     setText(row.avatar, initials(person.name));
     setAttr(row.dot, "data-tone", tone);
     setAttr(row.row, "title", text);
-    setAttr(row.row, "aria-label", `${person.name}, ${roleWords(person.role)}, ${text}`);
+    setText(row.state, text);
     setAttr(row.row, "aria-pressed", String(this.#call.pinned === `${person.id}/camera`));
     return row.el;
   }

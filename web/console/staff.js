@@ -78,7 +78,8 @@ export class StaffApp {
     this.title.set(`${t(running ? "title.call" : "console.title")} · ${this.clinic}`);
     this.#view = running ? new ConsoleCall(this, running.call) : new DayView(this);
     this.#root.replaceChildren(this.#view.el, this.#toasts);
-    /** @type {HTMLElement | null} */ (this.#view.el.querySelector("h1"))?.focus();
+    // On a phone the list and the visit take turns, each with a title of its own.
+    [...this.#view.el.querySelectorAll("h1")].find((title) => title.checkVisibility())?.focus();
   }
 
   #changed() {

@@ -1,8 +1,8 @@
 """WCAG 2.1 AA by axe-core for every page and state, and what it can't read off the page: a walk with the
 keyboard alone, 320 px, and a person who wants no motion.
 
-axe comes as a file of its own, since the pages' policy forbids inline scripts: the test adds a route beside the
-server's own files, and the policy of the real page stays in force.
+axe comes as a file of its own, since the pages' policy forbids inline scripts: the test adds a route beside
+the server's own files, and the policy of the real page stays in force.
 """
 
 from __future__ import annotations
