@@ -19,7 +19,7 @@ from sqlalchemy import Row, select
 from mediaserver.identity import challenges, totp
 from mediaserver.identity.accounts import Account, read_account
 from mediaserver.identity.errors import CredentialsError, StateError
-from mediaserver.identity.lockout import Counter, charge, forgive, give_back
+from mediaserver.identity.lockout import Counter, charge, forgive, give_back, sweep
 from mediaserver.identity.passwords import Passwords
 from mediaserver.identity.recording import Recorder, event
 from mediaserver.identity.rules import IdentityRules
@@ -27,8 +27,9 @@ from mediaserver.identity.sealing import Seal
 from mediaserver.identity.secret_values import digest, new_id, new_secret, tenant_of, username
 from mediaserver.identity.sessions import REPLACED, Sessions
 from mediaserver.identity.tables import account, challenge, credential, device, session
-from mediaserver.model.actors import DEFAULT_TENANT, Actor, TenantId
+from mediaserver.model.actors import DEFAULT_TENANT, Actor, ActorKind, TenantId
 from mediaserver.model.audit import AuditAction, AuditEntity
+from mediaserver.model.pii import Pii
 from mediaserver.storage import Database, Reader, Unit
 from mediaserver.storage.schema import tenant as tenants
 from mediaserver.storage.tenants import tenant_id
@@ -37,6 +38,8 @@ log = structlog.get_logger(__name__)
 
 SECOND_FACTOR = "second_factor"
 TOTP, SET_UP_TOTP = "totp", "set_up_totp"
+_KEPT_SESSIONS = 90 * 24 * 3600  # seconds after a session ended; the audit log has it for good
+_KEPT_DEVICES = 400 * 24 * 3600  # as long as browsers keep the cookie
 _NO_CLINIC = "\ufffd no such clinic "  # no account's name begins like this
 
 
@@ -203,8 +206,18 @@ class SignIn:
             address=visitor.address,
             device=device_id,
         )
-        actor = Actor.anonymous(unit.tenant, visitor.address)
+        seen = None if visitor.address is None else Pii(visitor.address)
+        actor = Actor(
+            unit.tenant,
+            owner,
+            ActorKind.ACCOUNT,
+            found.name,
+            found.roles,
+            session=opened.id,
+            address=seen,
+        )
         self._note(unit, actor, "session.signin", owner, visitor, {"method": method}, session=opened.id)
+        await self._tidy(unit)
         return SignedIn(found, opened.id, opened.token, opened.expires_at, device_token)
 
     def _note(
@@ -271,6 +284,13 @@ class SignIn:
         if visitor.address is None:
             return []
         return [Counter("address", visitor.address, self._rules.address_lockout)]
+
+    async def _tidy(self, unit: Unit) -> None:
+        """With each sign-in goes what no longer says anything: a clinic has a few a day, never too many."""
+        rules = self._rules
+        await sweep(unit, max(rules.account_lockout.forget, rules.address_lockout.forget))
+        await unit.delete(session, session.c.ended_at < unit.now - _KEPT_SESSIONS * 1000)
+        await unit.delete(device, device.c.seen_at < unit.now - _KEPT_DEVICES * 1000)
 
     async def _remember(self, unit: Unit, owner: str, visitor: Visitor) -> tuple[str, str]:
         if visitor.device is not None:

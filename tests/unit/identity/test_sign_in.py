@@ -11,7 +11,7 @@ from clinic_desk import HERE, OTHER, PASSWORD, Clinic, strict
 
 from mediaserver.identity.errors import CredentialsError, LockedError, RuleError, StateError
 from mediaserver.identity.sign_in import DevelopmentSignIn, FactorDue, SignedIn
-from mediaserver.identity.tables import account, credential
+from mediaserver.identity.tables import account, credential, device, login_attempt, session
 from mediaserver.model.actors import Actor
 from mediaserver.model.roles import Role
 
@@ -26,6 +26,7 @@ async def test_a_password_opens_a_session(clinic: Clinic) -> None:
     assert (actor.id, actor.roles, actor.session) == (id, {Role.CLINICIAN}, result.session)
     [event] = clinic.recorded.of("session.signin")
     assert event.detail["method"] == "password"
+    assert (event.actor.id, event.actor.session) == (id, result.session)
     assert {entity.id for entity in event.entities} == {id, result.session}
     assert PASSWORD not in str(clinic.recorded.events)
 
@@ -308,6 +309,23 @@ async def test_signing_in_without_proof_exists_in_development_alone(clinic: Clin
     with pytest.raises(CredentialsError):
         await demo.desk.sign_in.sign_in_as(None, "nobody", HERE)
     demo.desk.close()
+
+
+async def test_what_says_nothing_any_more_goes(clinic: Clinic) -> None:
+    await clinic.person("rivera")
+    await clinic.sign_in("rivera")
+    for name in ("rivera", "nobody", "someone"):
+        with pytest.raises(CredentialsError):
+            await clinic.desk.sign_in.password(None, name, WRONG, HERE)
+    clinic.clock.advance(24 * 3600)
+    await clinic.desk.sessions.sweep()
+    clinic.clock.advance(401 * 24 * 3600)
+    result = await clinic.sign_in("rivera")
+    async with clinic.database.read(Actor.system()) as reader:
+        tries = await reader.rows(reader.of(login_attempt))
+        assert [row.failures for row in tries] == [0], "the address of this very sign-in"
+        assert [row.id for row in await reader.rows(reader.of(session))] == [result.session]
+        assert len(await reader.rows(reader.of(device))) == 1
 
 
 async def test_one_name_in_two_clinics_is_two_people(clinic: Clinic) -> None:
