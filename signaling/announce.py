@@ -19,6 +19,7 @@ _CLOSE = {
     ev.Departure.WORKER_LOST: CloseCode.RESTART,
     ev.Departure.RENEW: CloseCode.RESTART,
     ev.Departure.PROTOCOL_ERROR: CloseCode.PROTOCOL_ERROR,
+    ev.Departure.SENT_BACK: CloseCode.FORBIDDEN,  # of devices that can't wait; a browser isn't closed
 }
 
 _FAREWELL = {
@@ -33,6 +34,7 @@ _FAREWELL = {
     ev.Departure.WORKER_LOST: "The call was interrupted. You will be reconnected.",
     ev.Departure.RENEW: "The connection is renewed. You will be reconnected.",
     ev.Departure.PROTOCOL_ERROR: "The connection did not follow the protocol.",
+    ev.Departure.SENT_BACK: "You were sent back to the waiting room.",
 }
 
 
@@ -110,5 +112,11 @@ def message_for(event: ev.Event) -> m.ServerMessage:
             return m.UnmuteRequest(source=source, by=who)
         case ev.MediaPathChanged(state=state):
             return m.Media(state=state)
+        case ev.Held(reason=reason):
+            return m.Held(reason=reason)
+        case ev.Admitted():
+            return m.Admitted()
+        case ev.SentBack(reason=reason):
+            return m.SentBack(reason=reason)
         case ev.Dismissed(reason=reason):
             return farewell(reason)

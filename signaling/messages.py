@@ -58,7 +58,9 @@ class Join(Request, tag="join"):
 
 
 class Enter(Request, tag="enter"):
-    """A prepared participant becomes present."""
+    """A prepared participant asks to become present. Answered by `ok`, or by `held` when they have to wait
+    to be admitted; to ask again is allowed.
+    """
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -307,6 +309,25 @@ class UnmuteRequest(_Message, tag="unmute_request"):
     by: str
 
 
+class Held(_Message, tag="held"):
+    """You wait to be admitted: the answer to `enter` (`re`), or told after `welcome`. Nothing you send is
+    forwarded to anybody; go on sending, so that you are seen and heard as soon as you are let in.
+    """
+
+    reason: Annotated[str, Meta(description="a stable word, or a sentence")]
+    re: RequestId | None = None
+
+
+class Admitted(_Message, tag="admitted"):
+    """You waited, and are present now. Who and what is in the room follows."""
+
+
+class SentBack(_Message, tag="sent_back"):
+    """You were present, and wait to be admitted again: forget who and what was in the room."""
+
+    reason: Annotated[str, Meta(description="a stable word, or a sentence")]
+
+
 class Ping(_Message, tag="ping"):
     """Each second; answer `pong` at once. Who hears nothing for 3 s takes the websocket as dead."""
 
@@ -343,6 +364,9 @@ ServerMessage = (
     | Locked
     | Muted
     | UnmuteRequest
+    | Held
+    | Admitted
+    | SentBack
     | Ping
     | Media
     | Bye

@@ -129,7 +129,7 @@ class Seat(Protocol):
 
     @property
     def prepared(self) -> bool:
-        """True until `enter`: the media path is set up, but nobody sees or hears them."""
+        """True until they are in: the media path is set up, but nobody sees or hears them."""
         ...
 
     @property
@@ -149,11 +149,13 @@ class Seat(Protocol):
         ...
 
     def announce(self) -> None:
-        """Tells the listener the slot mapping again (after a resume)."""
+        """Tells the listener why they wait, and the slot mapping again (after a resume)."""
         ...
 
-    async def enter(self) -> None:
-        """A prepared participant becomes present; a no-op for one who is."""
+    async def enter(self) -> str | None:
+        """A prepared participant becomes present (None; also for one who is), or waits to be admitted,
+        for the reason given back: `Admitted` tells when. FORBIDDEN, ROOM_LOCKED.
+        """
         ...
 
     async def offer(self, sdp: str, tracks: Sequence[TrackIntent] | None) -> str:

@@ -1,7 +1,8 @@
 """The sans-IO machine of one websocket: what a client may say when, and what becomes of it.
 
-    OPENING --join--> JOINING --granted--> PREPARED --enter--> PRESENT
-       ^                 |                     |                  |
+    OPENING --join--> JOINING --granted--> PREPARED --enter, admitted--> PRESENT
+       ^                 |                  |   ^                        |
+       |                 |                  |   +-------sent back--------+
        +--resume refused-+      (join without `prepare` goes to PRESENT at once)
     any state --leave, dismissal, silence, flood, drop--> CLOSED
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mediaserver.model.events import Departure, Dismissed, Event
+from mediaserver.model.events import Admitted, Departure, Dismissed, Event, SentBack
 from signaling import announce
 from signaling import messages as m
 from signaling.ports import CloseCode, ErrorCode, Refused
@@ -208,6 +209,13 @@ class Session:
             return [Send(m.Answer(re=request.id, sdp=answer))]
         return [Send(m.Ok(re=request.id))]
 
+    def held(self, request: m.Enter, reason: str) -> list[Effect]:
+        """Whoever asked to enter waits to be admitted; `event` tells of that."""
+        self._pending.discard(request.id)
+        if self.state is State.CLOSED:
+            return []
+        return [Send(m.Held(re=request.id, reason=reason))]
+
     def refused(self, request: m.Request, refusal: Refused) -> list[Effect]:
         """A request was refused. A refused join closes; a refused resume may be followed by a join."""
         self._pending.discard(request.id)
@@ -238,6 +246,10 @@ class Session:
             return [*done, Send(announce.farewell(reason)), Close(announce.close_code(reason), reason.value)]
         if self.state in (State.OPENING, State.JOINING):
             return []
+        if isinstance(event, Admitted):
+            self.state = State.PRESENT
+        elif isinstance(event, SentBack):
+            self.state = State.PREPARED
         return [Send(announce.message_for(event))]
 
     # Time.

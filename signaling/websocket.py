@@ -243,6 +243,12 @@ class _Connection:
                     await self._join(request)
                 elif self._seat is None:
                     raise Refused(ErrorCode.CONFLICT, "Join first.")
+                elif isinstance(request, m.Enter):
+                    reason = await self._seat.enter()
+                    if reason is None:
+                        self._perform(self._session.replied(request))
+                    else:
+                        self._perform(self._session.held(request, reason))
                 else:
                     answer = await _act(self._seat, request)
                     self._perform(self._session.replied(request, answer))
@@ -301,8 +307,6 @@ async def _act(seat: Seat, request: m.Request) -> str | None:
     match request:
         case m.Offer(sdp=sdp, tracks=tracks):
             return await seat.offer(sdp, [TrackIntent(t.mid, t.source, t.muted) for t in tracks])
-        case m.Enter():
-            await seat.enter()
         case m.Mute(source=source, muted=muted):
             await seat.mute(source, muted)
         case m.MuteOther(participant=who, source=source, muted=muted):

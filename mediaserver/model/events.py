@@ -35,6 +35,7 @@ class Departure(StrEnum):
     WORKER_LOST = "worker_lost"
     RENEW = "renew"  # the SRTP keys wear out (RFC 7714 section 14)
     PROTOCOL_ERROR = "protocol_error"
+    SENT_BACK = "sent_back"  # to the others; they themselves wait at the door
 
     @property
     def rejoin(self) -> bool:
@@ -198,6 +199,25 @@ class MediaPathChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """You asked to come in, and wait at the door: nothing of you is forwarded to anybody."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """You waited, and are in now; what is in the room follows as news."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentBack:
+    """You were in, and wait at the door again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dismissed:
     """You are out; nothing follows."""
 
@@ -205,5 +225,7 @@ class Dismissed:
 
 
 RoomEvent = ParticipantJoined | ParticipantUpdated | ParticipantLeft | SpeakerChanged | ChatSaid | RoomLocked
-PersonalEvent = SlotsChanged | MutedByHost | UnmuteRequested | MediaPathChanged | Dismissed
+PersonalEvent = (
+    SlotsChanged | MutedByHost | UnmuteRequested | MediaPathChanged | Held | Admitted | SentBack | Dismissed
+)
 Event = RoomEvent | PersonalEvent

@@ -21,13 +21,20 @@ async def feed(room: Room, viewer: Participant) -> None:
         return
     leg = viewer.leg
     async with leg.lock:
-        if viewer.closed or not viewer.present:
+        if viewer.closed:
+            return
+        if not viewer.present:
+            await leg.feed({})
+            viewer.tell_slots((), 0, 0)
             return
         tracks = visible_tracks(room, viewer)
         by_object = {id(published): track for track, published in tracks.items()}
         running = {mid: by_object[id(p)] for mid, p in leg.fed.items() if id(p) in by_object}
         assignment = _assign(room, viewer, running, tracks)
         await leg.feed({mid: tracks[track] for mid, track in assignment.tracks.items()})
+        if not viewer.present:  # sent back meanwhile
+            await leg.feed({})
+            return
         uses = tuple(
             SlotUse(
                 mid, track.participant, track.source, tracks[track].info.muted or tracks[track].muted_by_host

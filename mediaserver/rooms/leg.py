@@ -55,6 +55,7 @@ class Leg:
     ) -> None:
         self.lock = asyncio.Lock()
         self.published: dict[str, Published] = {}  # by mid
+        self.visible = False  # whether what is published may reach anybody; `show` applies it
         self.held: set[Source] = set()  # muted by a host, whatever becomes of the track
         self.connected = False  # whether media ever flowed
         self.path = PathState.NEW
@@ -108,10 +109,8 @@ class Leg:
 
     # Negotiation.
 
-    async def offer(
-        self, sdp: str, intents: Sequence[TrackIntent] | None, allowed: frozenset[Source], visible: bool
-    ) -> str:
-        """Answers an offer and does what it says. `visible` False: what is published stays paused."""
+    async def offer(self, sdp: str, intents: Sequence[TrackIntent] | None, allowed: frozenset[Source]) -> str:
+        """Answers an offer and does what it says. Unless `visible`, what is published stays paused."""
         async with self.lock:
             self._check_open()
             try:
@@ -122,7 +121,7 @@ class Leg:
             try:
                 if fresh is not None:
                     await self._move_to(fresh)
-                return await self._apply(result, plan, visible)
+                return await self._apply(result, plan)
             except MediaError:
                 raise Refused(ErrorCode.MEDIA_FAILED, "The media path failed; connect again.") from None
 
@@ -165,7 +164,7 @@ class Leg:
         self.connected = False
         await old.close()
 
-    async def _apply(self, result: Negotiated, plan: SourcePlan, visible: bool) -> str:
+    async def _apply(self, result: Negotiated, plan: SourcePlan) -> str:
         transport = self._transport
         if result.ice_restart:
             result = with_ice(result, await transport.restart_ice())
@@ -173,13 +172,13 @@ class Leg:
         if self._negotiated is None:
             await transport.connect(result.fingerprints)
         self._negotiated = result
-        await self._publish(result.sends, plan, visible)
+        await self._publish(result.sends, plan)
         living = {slot.mid for slot in result.slots}
         for mid in [mid for mid in self._fed if mid not in living]:
             await self._fed.pop(mid).consumer.close()
         return result.answer
 
-    async def _publish(self, sends: Sequence[SendSection], plan: SourcePlan, visible: bool) -> None:
+    async def _publish(self, sends: Sequence[SendSection], plan: SourcePlan) -> None:
         sections = {section.mid or "": section for section in sends if (section.mid or "") in plan}
         for mid, track in list(self.published.items()):
             section = sections.get(mid)
@@ -192,10 +191,10 @@ class Leg:
             known = self.published.get(mid)
             if known is None:
                 by_host = intent.source in self.held
-                paused = not visible or intent.muted or by_host or not section.active
+                paused = not self.visible or intent.muted or by_host or not section.active
                 producer = await self._transport.produce(section.kind, section.parameters, paused=paused)
                 known = self.published[mid] = Published(intent.source, producer, muted_by_host=by_host)
-            known.muted, known.active, known.visible = intent.muted, section.active, visible
+            known.muted, known.active, known.visible = intent.muted, section.active, self.visible
             await known.apply()
 
     # Forwarding.
@@ -240,11 +239,11 @@ class Leg:
 
     # State and end.
 
-    async def show(self, visible: bool) -> None:
-        """Lets what is published be heard and seen, or holds it."""
+    async def show(self) -> None:
+        """Lets what is published be heard and seen, or holds it, as `visible` says by then."""
         async with self.lock:
-            for track in self.published.values():
-                track.visible = visible
+            for track in list(self.published.values()):
+                track.visible = self.visible
                 await track.apply()
 
     async def close(self) -> None:

@@ -21,16 +21,20 @@ from mediaserver.model.grants import Person
 from mediaserver.model.ids import ParticipantId, RoomName, new_participant_id, new_resume_key
 from mediaserver.model.pii import Pii, fault
 from mediaserver.rooms.forwarding import feed
+from mediaserver.rooms.gate import AdmissionGate, Deny, Enter, Hold, OpenGate, Verdict, verdict_of
 from mediaserver.rooms.leg import Leg
 from mediaserver.rooms.seat import Participant
 from mediaserver.rooms.settings import RoomDefaults
+from mediaserver.rooms.watch import RoomFact, Watcher, What
 from mediaserver.visit import (
     Change,
     Dropped,
     Emptied,
     Entered,
     Gone,
+    Held,
     Resumed,
+    SentBack,
     Stage,
     Visit,
     VisitFullError,
@@ -43,6 +47,7 @@ from signaling.ports import Door, ErrorCode, Follow, Listener, Refused
 log = structlog.get_logger(__name__)
 
 _LOCKED = "The host locked the room."
+_NOT_ADMITTED = "You are not let in yet. Wait in the browser until you are, then connect this device."
 
 # A WHIP or WHEP client has nothing but its media: with that it is gone.
 _MEDIA_OVER = (PathState.CONSENT_LOST.value, "dtls_failed", "dtls_closed")
@@ -62,6 +67,8 @@ class Room:
         clock: Clock,
         on_gone: Callable[[Participant], None],
         on_over: Callable[[Room], None],
+        gate: AdmissionGate | None = None,
+        watch: Watcher | None = None,
     ) -> None:
         self.id = "r_" + secrets.token_urlsafe(6)
         self.name = name
@@ -76,6 +83,8 @@ class Room:
         self._clock = clock
         self._on_gone = on_gone
         self._on_over = on_over
+        self._gate = gate or OpenGate()
+        self._watch = watch
         self._opened_at = self._now_ms()
         self._chat: deque[ev.ChatLine] = deque(maxlen=defaults.chat_lines)
         self._lines = 0
@@ -89,10 +98,10 @@ class Room:
 
     # Coming in.
 
-    async def admit(
+    async def seat(
         self, person: Person, listener: Listener, door: Door, prepare: bool, follow: Follow | None
     ) -> Participant:
-        """A new participant with a transport of their own. Raises Refused."""
+        """A new participant with a transport of their own: in, or waiting. Raises Refused."""
         seat = Participant(
             self, new_participant_id(), new_resume_key(), person, listener, door, follow, self._now_ms()
         )
@@ -101,35 +110,30 @@ class Room:
         self._arm()
         try:
             transport = await self._router.create_transport()
+            seat.leg = Leg(
+                self._router, transport, self._fingerprints, lambda state: self._media_state(seat, state)
+            )
+            verdict = Hold("") if prepare else await self._decide(person)
         except MediaError:
             raise Refused(ErrorCode.UNAVAILABLE, "The server is busy; try again in a moment.") from None
         finally:
             self._coming -= 1
             self._arm()
-        seat.leg = Leg(
-            self._router, transport, self._fingerprints, lambda state: self._media_state(seat, state)
-        )
         self._check_open()  # the router of a closed room took the transport with it
         try:
-            changes = self.visit.arrive(
-                seat.id,
-                _visitor(seat),
-                prepared=prepare,
-                host=person.grants.admin,
-                now=self._clock.monotonic(),
-            )
-        except VisitFullError:
+            changes = self._arrive(seat, verdict)
+        except Refused:
             await seat.leg.close()
-            raise Refused(ErrorCode.ROOM_FULL, "The room is full.") from None
-        except VisitLockedError:
-            await seat.leg.close()
-            raise Refused(ErrorCode.ROOM_LOCKED, _LOCKED) from None
+            raise
         for other in self.people.values():
-            if _visitor(other) == _visitor(seat):  # a reload must not lift what a host decided
-                seat.leg.held |= other.leg.held
+            if (other.person.identity, _place(other)) == (person.identity, _place(seat)):
+                seat.leg.held |= other.leg.held  # a reload must not lift what a host decided
         self.people[seat.id] = seat
         log.info("joined", room=self.id, participant=seat.id, role=person.role.value, door=door.value)
+        self._note(seat, What.ARRIVED)
         self._perform(changes)
+        if not prepare and isinstance(verdict, Hold):
+            self._hold(seat, verdict.reason)
         if door is not Door.WEBSOCKET:
             asyncio.get_running_loop().call_later(self._defaults.connect, self._check_connected, seat)
         return seat
@@ -139,17 +143,79 @@ class Room:
         seat.taken_over(listener, ev.Dismissed(ev.Departure.REPLACED))
         self._perform(self.visit.resume(seat.id, self._clock.monotonic()))
 
-    async def enter(self, seat: Participant) -> None:
-        """One who waited comes in: from now on they are seen and heard. Raises Refused."""
+    async def enter(self, seat: Participant) -> str | None:
+        """One who waits asks to come in. None: from now on they are seen and heard; else the reason why
+        they go on waiting. Raises Refused.
+        """
+        if seat.present:
+            return None
+        verdict = await self._decide(seat.person)
+        # From here to the end nothing is awaited: what was decided still holds when it is done.
+        if seat.id not in self.people:
+            raise Refused(ErrorCode.CONFLICT, "This session is over.")
+        match verdict:
+            case Deny(reason=reason):
+                raise Refused(ErrorCode.FORBIDDEN, reason)
+            case Hold(reason=reason):
+                return self._hold(seat, reason)
+            case Enter():
+                try:
+                    self._perform(self.visit.enter(seat.id))
+                except VisitLockedError:
+                    raise Refused(ErrorCode.ROOM_LOCKED, _LOCKED) from None
+                return None
+
+    def admit(self, identity: str) -> bool:
+        """Someone is let in, now if they wait, else when they ask. Gives whether they came in now."""
+        changes = self.visit.admit(identity)
+        self._perform(changes)
+        return bool(changes)
+
+    def send_back(self, identity: str, reason: str) -> bool:
+        """Someone waits at the door again, by whatever they are connected. Gives whether they were in."""
+        changes = self.visit.send_back(identity, reason, self._clock.monotonic())
+        self._perform(changes)
+        return any(not isinstance(change, Held) for change in changes)
+
+    async def _decide(self, person: Person) -> Verdict:
+        """What holds now for someone who asks to come in. Asked again when they were admitted or sent back
+        while the gate thought, so no answer of before outlives what was said since.
+        """
+        while True:
+            generation = self.visit.generation(person.identity)
+            reason = self.visit.was_sent_back(person.identity)
+            if reason is not None:
+                return Hold(reason)
+            if self.visit.was_admitted(person.identity):
+                return Enter()
+            verdict = await verdict_of(self._gate, self.name, person)
+            if generation == self.visit.generation(person.identity):
+                return verdict
+
+    def _arrive(self, seat: Participant, verdict: Verdict) -> list[Change]:
+        if isinstance(verdict, Deny):
+            raise Refused(ErrorCode.FORBIDDEN, verdict.reason)
+        if isinstance(verdict, Hold) and seat.door is not Door.WEBSOCKET:
+            raise Refused(ErrorCode.FORBIDDEN, _NOT_ADMITTED)
         try:
-            changes = self.visit.enter(seat.id)
+            return self.visit.arrive(
+                seat.id,
+                seat.person.identity,
+                place=_place(seat),
+                prepared=isinstance(verdict, Hold),
+                host=seat.person.grants.admin,
+                now=self._clock.monotonic(),
+            )
+        except VisitFullError:
+            raise Refused(ErrorCode.ROOM_FULL, "The room is full.") from None
         except VisitLockedError:
             raise Refused(ErrorCode.ROOM_LOCKED, _LOCKED) from None
-        if not changes:
-            return
-        await seat.leg.show(True)
-        if seat.id in self.people:  # else they were removed meanwhile
-            self._perform(changes)
+
+    def _hold(self, seat: Participant, reason: str) -> str:
+        """They are told in the answer to what they asked, not besides."""
+        if self.visit.hold(seat.id, reason):
+            self._note(seat, What.HELD, reason)
+        return reason
 
     # What people do.
 
@@ -159,6 +225,7 @@ class Room:
         line = ev.ChatLine(self._lines, seat.id, seat.person.name, Pii(text), self._now_ms())
         self._chat.append(line)
         self._tell(ev.ChatSaid(line))
+        self._note(seat, What.SAID, line=line)
 
     def lock(self, locked: bool, by: ParticipantId | None) -> None:
         """Locks or opens the door."""
@@ -248,17 +315,31 @@ class Room:
     def _perform(self, changes: Iterable[Change]) -> None:
         for change in changes:
             match change:
-                case Entered(who=who):
-                    self._entered(self.people[who])
-                case Dropped(who=who) | Resumed(who=who):
+                case Entered(who=who, was_held=was_held):
+                    self._entered(self.people[who], was_held)
+                case Held(who=who, reason=reason):
+                    self.people[who].notify(ev.Held(reason))
+                    self._note(self.people[who], What.HELD, reason)
+                case SentBack(who=who, reason=reason):
+                    self._sent_back(self.people[who], reason)
+                case Dropped(who=who):
                     self.updated(self.people[who])
+                    self._note(self.people[who], What.DROPPED)
+                case Resumed(who=who):
+                    self.updated(self.people[who])
+                    self._note(self.people[who], What.RESUMED)
                 case Gone():
                     self._gone(change)
                 case Emptied():
                     self.end(ev.Departure.ROOM_CLOSED)
         self._arm()
 
-    def _entered(self, seat: Participant) -> None:
+    def _entered(self, seat: Participant, was_held: bool) -> None:
+        seat.leg.visible = True
+        if seat.tracks:
+            self._spawn(seat.leg.show())
+        if was_held:
+            seat.notify(ev.Admitted())
         # To one who waited the room was dark: what is in it comes as news.
         for other in self.people.values():
             if other.listed and other is not seat:
@@ -269,7 +350,17 @@ class Room:
         if seat.listed:
             seat.told = seat.info()
             self._tell(ev.ParticipantJoined(seat.told), but=seat)
+        self._note(seat, What.ENTERED)
         self.renew_slots()
+
+    def _sent_back(self, seat: Participant, reason: str) -> None:
+        """To the others as good as gone; to themselves the room is dark again. The transport stays."""
+        seat.leg.visible = False
+        self._spawn(seat.leg.show())
+        seat.raised, seat.told = False, None
+        seat.notify(ev.SentBack(reason))
+        self._missing(seat, ev.Departure.SENT_BACK)
+        self._note(seat, What.SENT_BACK, reason)
 
     def _gone(self, gone: Gone) -> None:
         seat = self.people.pop(gone.who)
@@ -278,13 +369,35 @@ class Room:
         seat.notify(ev.Dismissed(gone.reason))
         if not self.closed:  # else the router takes every transport with it
             self._spawn(seat.leg.close())
-        if gone.was is Stage.PRESENT and not seat.person.grants.hidden:
-            self._tell(ev.ParticipantLeft(seat.id, gone.reason))
+        self._note(seat, What.GONE, gone.reason.value)
+        if gone.was is Stage.PRESENT:
+            self._missing(seat, gone.reason)
         if gone.reason is not ev.Departure.REPLACED and not any(p.present for p in self.people.values()):
             self._chat.clear()  # the room may be another patient's next; a reload is no end
+
+    def _missing(self, seat: Participant, reason: ev.Departure) -> None:
+        """Someone is no longer among those present."""
+        if not seat.person.grants.hidden:
+            self._tell(ev.ParticipantLeft(seat.id, reason))
         if self.speaker == seat.id:
             self._say_speaker(None)
         self.renew_slots()
+
+    def _note(self, seat: Participant, what: What, detail: str = "", line: ev.ChatLine | None = None) -> None:
+        if self._watch is not None:
+            self._watch(
+                RoomFact(
+                    room=self.name,
+                    at=self._now_ms(),
+                    what=what,
+                    participant=seat.id,
+                    identity=seat.person.identity,
+                    role=seat.person.role,
+                    door=seat.door,
+                    detail=detail,
+                    line=line,
+                )
+            )
 
     def _tell(self, event: ev.RoomEvent, but: Participant | None = None) -> None:
         for seat in list(self.people.values()):
@@ -313,7 +426,7 @@ class Room:
     def _renew(self) -> None:
         self._renewing = None
         for seat in self.people.values():
-            if seat.present:
+            if seat.present or seat.leg.fed:
                 self._spawn(feed(self, seat))
 
     def _media_state(self, seat: Participant, state: str) -> None:
@@ -323,6 +436,7 @@ class Room:
             self._out(seat, ev.Departure.RENEW)
             return
         seat.notify(ev.MediaPathChanged(state))
+        self._note(seat, What.MEDIA, state)
         if seat.door is not Door.WEBSOCKET and state in _MEDIA_OVER:
             self._out(seat, ev.Departure.MEDIA_LOST)
         else:
@@ -376,14 +490,14 @@ class Room:
         return int(self._clock.wall() * 1000)
 
 
-def _visitor(seat: Participant) -> str:
+def _place(seat: Participant) -> str:
     """What makes a second connection of someone replace the first: the same person by the same kind of
     door. People may watch by WHEP as often as they like, beside their call.
     """
     match seat.door:
         case Door.WEBSOCKET:
-            return seat.person.identity
+            return ""
         case Door.WHIP:
-            return f"whip {seat.person.identity}"
+            return "whip"
         case Door.WHEP:
             return f"whep {seat.id}"

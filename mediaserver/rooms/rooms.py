@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -14,9 +14,13 @@ from mediaserver.model.clock import Clock
 from mediaserver.model.events import Departure, ParticipantInfo, RoomInfo
 from mediaserver.model.grants import Person
 from mediaserver.model.ids import ParticipantId, ResumeKey, RoomName
+from mediaserver.model.pii import fault
+from mediaserver.model.visits import Place
+from mediaserver.rooms.gate import AdmissionGate
 from mediaserver.rooms.room import Room
 from mediaserver.rooms.seat import Participant
 from mediaserver.rooms.settings import RoomDefaults
+from mediaserver.rooms.watch import RoomFact, Watcher
 from sfu import Engine
 from sfu.types import MediaError
 from signaling.ports import Door, ErrorCode, Follow, IceServer, Listener, Refused, RoomSettings
@@ -27,7 +31,13 @@ log = structlog.get_logger(__name__)
 class Rooms:
     """See the module."""
 
-    def __init__(self, engine: Engine, clock: Clock, defaults: RoomDefaults | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        defaults: RoomDefaults | None = None,
+        gate: AdmissionGate | None = None,
+    ) -> None:
         self._engine = engine
         self._clock = clock
         self._defaults = defaults or RoomDefaults()
@@ -36,6 +46,16 @@ class Rooms:
         self._seats: dict[ResumeKey, Participant] = {}
         self._opening = asyncio.Lock()
         self._draining = False
+        self._gate = gate
+        self._watchers: list[Watcher] = []
+
+    def guard(self, gate: AdmissionGate) -> None:
+        """Sets who decides about coming in; rooms that are open go on with the one they have."""
+        self._gate = gate
+
+    def watch(self, watcher: Watcher) -> None:
+        """Has `watcher` told of everything that happens to people."""
+        self._watchers.append(watcher)
 
     # Doors.
 
@@ -52,7 +72,7 @@ class Rooms:
         """A seat. A room opens with whoever comes first."""
         if not person.grants.may_join(room):
             raise Refused(ErrorCode.FORBIDDEN, "You may not join this room.")
-        seat = await (await self._open(room)).admit(person, listener, door, prepare, follow)
+        seat = await (await self._open(room)).seat(person, listener, door, prepare, follow)
         if not seat.closed:
             self._seats[seat.resume_key] = seat
         return seat
@@ -109,6 +129,35 @@ class Rooms:
         """Removes someone."""
         self._get(room).remove(participant)
 
+    # Admission.
+
+    async def admit(self, room: RoomName, identity: str) -> bool:
+        """Lets someone in who waits; gives whether they came in now. Where nobody is connected there is
+        nothing to do: the gate remembers.
+        """
+        opened = self._rooms.get(room)
+        return opened is not None and opened.admit(identity)
+
+    async def send_back(self, room: RoomName, identity: str, reason: str) -> bool:
+        """Puts someone back to the door; their path stays warm. Gives whether they were in."""
+        opened = self._rooms.get(room)
+        return opened is not None and opened.send_back(identity, reason)
+
+    def places(self, room: RoomName) -> Mapping[str, Place]:
+        """Where everyone connected to a room is, by identity."""
+        opened = self._rooms.get(room)
+        if opened is None:
+            return {}
+        return {
+            seat.person.identity: Place.DROPPED
+            if opened.visit.is_dropped(seat.id)
+            else Place.PRESENT
+            if seat.present
+            else Place.WAITING
+            for seat in opened.people.values()
+            if seat.door is Door.WEBSOCKET
+        }
+
     # Operation.
 
     def __len__(self) -> int:
@@ -151,11 +200,26 @@ class Rooms:
             except MediaError:
                 raise Refused(ErrorCode.UNAVAILABLE, "The server is busy; try again in a moment.") from None
             room = Room(
-                name, router, self._engine.fingerprints, self._defaults, self._clock, self._gone, self._over
+                name,
+                router,
+                self._engine.fingerprints,
+                self._defaults,
+                self._clock,
+                self._gone,
+                self._over,
+                self._gate,
+                self._tell_watchers,
             )
             self._rooms[name] = room
             log.info("room opened", room=room.id)
             return room
+
+    def _tell_watchers(self, fact: RoomFact) -> None:
+        for watcher in self._watchers:
+            try:
+                watcher(fact)
+            except Exception as error:  # a call goes on whoever fails to write it down
+                log.error("a watcher of rooms failed", fault=fault(error))
 
     def _gone(self, seat: Participant) -> None:
         self._seats.pop(seat.resume_key, None)

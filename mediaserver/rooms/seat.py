@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mediaserver.model.events import (
     Dismissed,
     Event,
+    Held,
     MediaPathChanged,
     MutedByHost,
     ParticipantInfo,
@@ -83,6 +84,11 @@ class Participant:
         return self._room.visit.stage(self.id) is Stage.WAITING
 
     @property
+    def held(self) -> str | None:
+        """Why they wait, once they asked to enter."""
+        return self._room.visit.held(self.id)
+
+    @property
     def present(self) -> bool:
         """Whether they are in, dropped ones too."""
         return self._room.visit.stage(self.id) is Stage.PRESENT
@@ -127,17 +133,19 @@ class Participant:
         return self._room.snapshot(self)
 
     def announce(self) -> None:
-        """Says again what the listener of a resumed session has missed."""
+        """Says what the welcome doesn't: why they wait, and what a resumed session has missed."""
+        if self.held is not None:
+            self.notify(Held(self.held))
         if self._slots is not None:
             self.notify(self._slots)
         self.notify(MediaPathChanged(self.leg.state))
 
     # What doors ask.
 
-    async def enter(self) -> None:
-        """Becomes present."""
+    async def enter(self) -> str | None:
+        """Becomes present, or waits for the reason given back."""
         self._check_open()
-        await self._room.enter(self)
+        return await self._room.enter(self)
 
     async def offer(self, sdp: str, tracks: Sequence[TrackIntent] | None) -> str:
         """Negotiates; see `Leg.offer`."""
@@ -145,7 +153,7 @@ class Participant:
         allowed = frozenset() if self.person.grants.hidden else self.person.grants.publish
         transport, before = self.leg.transport_id, self.tracks
         try:
-            return await self.leg.offer(sdp, tracks, allowed, self.present)
+            return await self.leg.offer(sdp, tracks, allowed)
         finally:
             if self.leg.transport_id != transport:
                 self._slots = None  # another PeerConnection: it knows of no slot yet

@@ -13,7 +13,9 @@ from mediaserver.visit import (
     Emptied,
     Entered,
     Gone,
+    Held,
     Resumed,
+    SentBack,
     Stage,
     Visit,
     VisitFullError,
@@ -144,8 +146,83 @@ def test_closing_sends_everybody_away() -> None:
     assert v.next_timeout() is None
 
 
+def test_who_is_held_waits_until_admitted() -> None:
+    v = visit()
+    arrive(v, A, identity="pat", prepared=True)
+    assert v.held(A) is None
+    assert v.hold(A, "waiting") == [Held(A, "waiting")]
+    assert v.hold(A, "waiting") == []
+    assert (v.stage(A), v.held(A)) == (Stage.WAITING, "waiting")
+    assert v.admit("pat") == [Entered(A, was_held=True)]
+    assert v.admit("pat") == []
+    assert (v.stage(A), v.held(A)) == (Stage.PRESENT, None)
+    assert v.hold(A, "late") == [], "an answer that comes late holds nobody who is in"
+
+
+def test_who_only_prepares_is_not_dragged_in_by_an_admission() -> None:
+    v = visit()
+    arrive(v, A, identity="pat", prepared=True)
+    assert v.admit("pat") == []
+    assert v.stage(A) is Stage.WAITING
+    assert v.was_admitted("pat")
+    assert v.enter(A) == [Entered(A)]
+
+
+def test_who_is_sent_back_waits_and_their_other_devices_are_out() -> None:
+    v = visit(participants=9)
+    arrive(v, A, identity="pat")
+    v.arrive(B, "pat", place="whip", prepared=False, host=False, now=0)
+    arrive(v, C, identity="other")
+    before = v.generation("pat")
+    assert v.send_back("pat", "sent_back", 1) == [
+        SentBack(A, "sent_back"),
+        Gone(B, Stage.PRESENT, Departure.SENT_BACK),
+    ]
+    assert v.generation("pat") == before + 1
+    assert (v.stage(A), v.held(A), v.was_sent_back("pat")) == (Stage.WAITING, "sent_back", "sent_back")
+    assert (v.stage(C), v.was_admitted("pat"), v.was_admitted("other")) == (Stage.PRESENT, False, True)
+    assert v.send_back("pat", "other words", 2) == [Held(A, "other words")]
+    assert v.admit("pat") == [Entered(A, was_held=True)]
+    assert v.was_sent_back("pat") is None
+
+
+def test_who_waits_may_drop_be_admitted_meanwhile_and_resume_inside() -> None:
+    v = visit()
+    arrive(v, A, identity="pat", prepared=True)
+    v.hold(A, "waiting")
+    v.drop(A, 1)
+    assert v.admit("pat") == [Entered(A, was_held=True)]
+    assert v.is_dropped(A)
+    assert v.resume(A, 2) == [Resumed(A)]
+    assert v.stage(A) is Stage.PRESENT
+
+
+def test_an_admission_outlives_reload_and_drop_and_not_a_removal() -> None:
+    v = visit()
+    arrive(v, A, identity="pat")
+    arrive(v, B, identity="pat", prepared=True)
+    assert v.was_admitted("pat")
+    v.leave(B, Departure.TIMED_OUT, 1)
+    assert v.was_admitted("pat")
+    arrive(v, C, identity="pat")
+    v.leave(C, Departure.REMOVED, 2)
+    assert not v.was_admitted("pat")
+
+
+def test_who_is_admitted_passes_a_lock() -> None:
+    v = visit()
+    arrive(v, A, identity="pat", prepared=True)
+    v.hold(A, "waiting")
+    v.locked = True
+    with pytest.raises(VisitLockedError):
+        v.enter(A)
+    assert v.admit("pat") == [Entered(A, was_held=True)]
+
+
 _step = st.tuples(
-    st.sampled_from(["arrive", "prepare", "enter", "drop", "resume", "leave", "time"]),
+    st.sampled_from(
+        ["arrive", "prepare", "enter", "hold", "admit", "back", "drop", "resume", "leave", "time"]
+    ),
     st.sampled_from([A, B, C]),
     st.floats(0, 200),
 )
@@ -167,6 +244,15 @@ def test_nobody_is_told_gone_twice_or_forgotten(steps: list[tuple[str, Participa
                 assert len(inside) == 2
         elif step in ("enter",):
             changes = list(v.enter(who))
+        elif step == "hold":
+            changes = list(v.hold(who, "waiting"))
+        elif step == "admit":
+            changes = list(v.admit(who))
+            assert v.was_admitted(who)
+            assert v.held(who) is None
+        elif step == "back":
+            changes = list(v.send_back(who, "back", now))
+            assert v.stage(who) is not Stage.PRESENT
         elif step == "drop":
             changes = list(v.drop(who, now))
         elif step == "resume":

@@ -156,6 +156,24 @@ def test_enter_makes_present_when_granted_not_when_refused() -> None:
     assert s.state is State.PRESENT
 
 
+def test_who_is_held_stays_prepared_until_admitted_and_again_when_sent_back() -> None:
+    s = session(State.PREPARED)
+    (ask,) = s.received(text("enter", id=9), T0)
+    assert isinstance(ask, Ask)
+    assert isinstance(ask.request, m.Enter)
+    assert s.held(ask.request, "waiting") == [Send(m.Held(re=9, reason="waiting"))]
+    assert s.state is State.PREPARED
+    assert outcome(s.received(text("chat"), T0)) == "conflict"
+    assert outcome(s.event(ev.Admitted())) == "admitted"
+    assert s.state is State.PRESENT
+    assert outcome(s.received(text("chat"), T0)) == "ask"
+    s = session(State.PRESENT)
+    assert outcome(s.event(ev.SentBack("later"))) == "sentback"
+    assert s.state is State.PREPARED
+    assert outcome(s.received(text("hand"), T0)) == "conflict"
+    assert outcome(s.received(text("enter"), T0)) == "ask"
+
+
 def test_replies_carry_the_number_of_the_request() -> None:
     s = session(State.PRESENT)
     (ask,) = s.received(text("offer", id=41), T0)
@@ -321,6 +339,9 @@ EVENTS: list[ev.Event] = [
     ev.MutedByHost(Source.CAMERA, True, None),
     ev.UnmuteRequested(Source.CAMERA, ParticipantId("p")),
     ev.MediaPathChanged("connected"),
+    ev.Held("waiting"),
+    ev.Admitted(),
+    ev.SentBack("sent_back"),
 ]
 
 
