@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bench import join
+from bench import admit, join
 from bench.figures import figures
 from bench.forward import Forward, Options
 from bench.machine import MissingError
@@ -40,6 +40,25 @@ def join_time(*, runs: int, as_json: bool) -> None:
     for step, spread in {**report["steps_ms"], "both": report["both_ms"]}.items():
         click.echo(
             f"{step:10} p50 {spread['p50']:5} ms   p95 {spread['p95']:5} ms   max {spread['max']:5} ms"
+        )
+
+
+@main.command("admit")
+@click.option("--runs", type=click.IntRange(1), default=20, show_default=True, help="Patients, one by one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def admit_time(*, runs: int, as_json: bool) -> None:
+    """Time from an admission to the first frame of the other, both ways, in Chromium."""
+    try:
+        report = admit.measure(runs)
+    except (BenchError, MissingError) as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(report))
+        return
+    for side in ("patient_sees", "clinician_sees", "both"):
+        spread = report[f"{side}_ms"]
+        click.echo(
+            f"{side:15} p50 {spread['p50']:5} ms   p95 {spread['p95']:5} ms   max {spread['max']:5} ms"
         )
 
 

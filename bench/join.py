@@ -24,6 +24,7 @@ from playwright.sync_api import Browser, sync_playwright
 from bench.chromium import FLAGS
 from bench.machine import MissingError, commit, description
 from bench.processes import BenchError
+from bench.spread import spread
 
 # In the order they usually come; the last two are what the person waits for.
 STEPS = ("page", "welcome", "answered", "ready", "joined", "ice", "connected", "audio", "video")
@@ -106,8 +107,8 @@ def measure(runs: int) -> dict[str, Any]:
             browser.close()
     return {
         "runs": runs,
-        "steps_ms": {step: _spread([row[step] for row in rows]) for step in STEPS},
-        "both_ms": _spread([max(row["audio"], row["video"]) for row in rows]),
+        "steps_ms": {step: spread([row[step] for row in rows]) for step in STEPS},
+        "both_ms": spread([max(row["audio"], row["video"]) for row in rows]),
         "each_run_ms": [{step: round(row[step]) for step in STEPS} for row in rows],
         "commit": commit(Path(__file__).parents[1]),
         **description(),
@@ -133,12 +134,6 @@ def _visit(browser: Browser, url: str) -> dict[str, float]:
     finally:
         page.context.close()
         time.sleep(PAUSE)
-
-
-def _spread(values: list[float]) -> dict[str, int]:
-    ordered = sorted(values)
-    rank = max(0, -(-95 * len(ordered) // 100) - 1)  # nearest rank
-    return {"p50": round(ordered[len(ordered) // 2]), "p95": round(ordered[rank]), "max": round(ordered[-1])}
 
 
 def _free_port(kind: socket.SocketKind) -> int:

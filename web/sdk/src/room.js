@@ -47,9 +47,9 @@ import { requireSupport } from "./support.js";
  * @property {Message} message
  * @property {{source: Source, muted: boolean, by: string | null}} muted  somebody muted us, or lifted that
  * @property {{source: Source, by: string}} unmuterequest
- * @property {string} held  we wait to be admitted, for this reason
+ * @property {{reason: string}} held  we wait to be admitted, for this reason
  * @property {null} admitted  we waited, and are in now
- * @property {string} sentback  we were in, and wait to be admitted again
+ * @property {{reason: string}} sentback  we were in, and wait to be admitted again
  * @property {Quality} quality  of our own connection
  * @property {Digest} stats  once a second
  * @property {MediaError} problem  something fails, but the call goes on
@@ -213,7 +213,7 @@ export class Room extends Emitter {
     this.holdReason = reason;
     mark("held");
     this.#setState("held");
-    if (news) this.emit("held", reason);
+    if (news) this.emit("held", { reason });
   }
 
   #letIn() {
@@ -234,7 +234,7 @@ export class Room extends Emitter {
     this.#hand = false;
     this.holdReason = reason;
     this.#setState("held");
-    this.emit("sentback", reason);
+    this.emit("sentback", { reason });
   }
 
   /** @param {string} text @returns {Promise<void>} */
