@@ -242,9 +242,11 @@ class Leg:
     async def show(self) -> None:
         """Lets what is published be heard and seen, or holds it, as `visible` says by then."""
         async with self.lock:
-            for track in list(self.published.values()):
+            for track in self.published.values():
                 track.visible = self.visible
-                await track.apply()
+            # At once, so that all of them flow before the first consumer is made: a keyframe asked of a paused
+            # track is lost, and the next one may be asked for only 200 ms later.
+            await asyncio.gather(*(track.apply() for track in self.published.values()))
 
     async def close(self) -> None:
         """Ends the transport and all on it; idempotent."""
