@@ -72,6 +72,8 @@ export class SignInApp {
     };
     const go = submitButton(t("signin.go"));
     if (this.#expired) say(t("signin.expired"));
+    // Back from the clinic's own sign-in without having been let in.
+    else if (new URLSearchParams(location.search).has("error")) say(t("signin.trouble"));
     return h(
       "div",
       { class: "signin" },
