@@ -244,8 +244,8 @@ class Leg:
         async with self.lock:
             for track in self.published.values():
                 track.visible = self.visible
-            # At once, so that all of them flow before the first consumer is made: a keyframe asked of a paused
-            # track is lost, and the next one may be asked for only 200 ms later.
+            # At once, so that all of them flow before the first consumer is made: a keyframe asked of a
+            # paused track is lost, and the next one may be asked for only 200 ms later.
             await asyncio.gather(*(track.apply() for track in self.published.values()))
 
     async def close(self) -> None:
