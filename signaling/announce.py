@@ -118,5 +118,7 @@ def message_for(event: ev.Event) -> m.ServerMessage:
             return m.Admitted()
         case ev.SentBack(reason=reason):
             return m.SentBack(reason=reason)
+        case ev.PanelChanged(plugin=plugin, panel=panel):
+            return m.Panel(plugin=plugin, panel=panel)
         case ev.Dismissed(reason=reason):
             return farewell(reason)

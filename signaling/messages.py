@@ -328,6 +328,13 @@ class SentBack(_Message, tag="sent_back"):
     reason: Annotated[str, Meta(description="a stable word, or a sentence")]
 
 
+class Panel(_Message, tag="panel"):
+    """A plugin's panel on your page shows something else now: fetch its view anew. Also while you wait."""
+
+    plugin: str
+    panel: str
+
+
 class Ping(_Message, tag="ping"):
     """Each second; answer `pong` at once. Who hears nothing for 3 s takes the websocket as dead."""
 
@@ -367,6 +374,7 @@ ServerMessage = (
     | Held
     | Admitted
     | SentBack
+    | Panel
     | Ping
     | Media
     | Bye

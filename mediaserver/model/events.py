@@ -218,6 +218,14 @@ class SentBack:
 
 
 @dataclass(frozen=True, slots=True)
+class PanelChanged:
+    """A plugin's panel on your page has another view now."""
+
+    plugin: str
+    panel: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dismissed:
     """You are out; nothing follows."""
 
@@ -226,6 +234,14 @@ class Dismissed:
 
 RoomEvent = ParticipantJoined | ParticipantUpdated | ParticipantLeft | SpeakerChanged | ChatSaid | RoomLocked
 PersonalEvent = (
-    SlotsChanged | MutedByHost | UnmuteRequested | MediaPathChanged | Held | Admitted | SentBack | Dismissed
+    SlotsChanged
+    | MutedByHost
+    | UnmuteRequested
+    | MediaPathChanged
+    | Held
+    | Admitted
+    | SentBack
+    | PanelChanged
+    | Dismissed
 )
 Event = RoomEvent | PersonalEvent

@@ -10,6 +10,7 @@ import asyncio
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -177,6 +178,21 @@ class Room:
         self._perform(changes)
         return any(not isinstance(change, Held) for change in changes)
 
+    async def recheck(self) -> None:
+        """Asks anew for everyone who waits: what the gate would say has changed."""
+        for seat in list(self.people.values()):
+            if seat.held is None:
+                continue
+            verdict = await self._decide(seat.person)
+            match verdict:
+                case Enter():
+                    with suppress(VisitLockedError):
+                        self._perform(self.visit.enter(seat.id))
+                case Hold(reason=reason):
+                    self._perform(self.visit.hold(seat.id, reason))
+                case Deny():
+                    self._out(seat, ev.Departure.REMOVED)
+
     async def _decide(self, person: Person) -> Verdict:
         """What holds now for someone who asks to come in. Asked again when they were admitted or sent back
         while the gate thought, so no answer of before outlives what was said since.
@@ -226,6 +242,27 @@ class Room:
         self._chat.append(line)
         self._tell(ev.ChatSaid(line))
         self._note(seat, What.SAID, line=line)
+
+    def say_to(self, identity: str | None, sender: str, name: Pii[str], text: Pii[str]) -> None:
+        """A line of someone who need not be here, to one person, waiting ones too, or to everyone present.
+        What was said to one alone is not kept for who comes later.
+        """
+        self._lines += 1
+        here = next((seat.id for seat in self.people.values() if seat.person.identity == sender), None)
+        line = ev.ChatLine(self._lines, here or ParticipantId(sender), name, text, self._now_ms())
+        if identity is None:
+            self._chat.append(line)
+            self._tell(ev.ChatSaid(line))
+            return
+        for seat in self.people.values():
+            if seat.person.identity == identity:
+                seat.notify(ev.ChatSaid(line))
+
+    def panel_changed(self, identity: str | None, plugin: str, panel: str) -> None:
+        """Someone's page, or everybody's, shows a panel whose view is another now."""
+        for seat in self.people.values():
+            if identity in (None, seat.person.identity):
+                seat.notify(ev.PanelChanged(plugin, panel))
 
     def lock(self, locked: bool, by: ParticipantId | None) -> None:
         """Locks or opens the door."""

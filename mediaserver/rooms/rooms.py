@@ -14,7 +14,7 @@ from mediaserver.model.clock import Clock
 from mediaserver.model.events import Departure, ParticipantInfo, RoomInfo
 from mediaserver.model.grants import Person
 from mediaserver.model.ids import ParticipantId, ResumeKey, RoomName
-from mediaserver.model.pii import fault
+from mediaserver.model.pii import Pii, fault
 from mediaserver.model.visits import Place
 from mediaserver.rooms.gate import AdmissionGate
 from mediaserver.rooms.room import Room
@@ -143,17 +143,37 @@ class Rooms:
         opened = self._rooms.get(room)
         return opened is not None and opened.send_back(identity, reason)
 
+    async def recheck(self, room: RoomName) -> None:
+        """Asks the gate anew for everyone who waits."""
+        opened = self._rooms.get(room)
+        if opened is not None:
+            await opened.recheck()
+
+    def say(self, room: RoomName, to: str | None, sender: str, name: Pii[str], text: Pii[str]) -> None:
+        """A line to one person (by identity), waiting ones too, or to everyone present."""
+        opened = self._rooms.get(room)
+        if opened is not None:
+            opened.say_to(to, sender, name, text)
+
+    def panel_changed(self, room: RoomName, to: str | None, plugin: str, panel: str) -> None:
+        """Has pages fetch the view of a panel anew."""
+        opened = self._rooms.get(room)
+        if opened is not None:
+            opened.panel_changed(to, plugin, panel)
+
+    def finish(self, room: RoomName) -> None:
+        """Ends the call if there is one."""
+        opened = self._rooms.get(room)
+        if opened is not None:
+            opened.end()
+
     def places(self, room: RoomName) -> Mapping[str, Place]:
-        """Where everyone connected to a room is, by identity."""
+        """Where everyone connected to a room is, by identity. Who only prepares is not there yet."""
         opened = self._rooms.get(room)
         if opened is None:
             return {}
         return {
-            seat.person.identity: Place.DROPPED
-            if opened.visit.is_dropped(seat.id)
-            else Place.PRESENT
-            if seat.present
-            else Place.WAITING
+            seat.person.identity: _place(opened, seat)
             for seat in opened.people.values()
             if seat.door is Door.WEBSOCKET
         }
@@ -231,3 +251,11 @@ class Rooms:
         task = asyncio.get_running_loop().create_task(room.settle())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+def _place(room: Room, seat: Participant) -> Place:
+    if not seat.present and seat.held is None:
+        return Place.AWAY
+    if room.visit.is_dropped(seat.id):
+        return Place.DROPPED
+    return Place.PRESENT if seat.present else Place.WAITING

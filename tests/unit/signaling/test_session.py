@@ -342,6 +342,7 @@ EVENTS: list[ev.Event] = [
     ev.Held("waiting"),
     ev.Admitted(),
     ev.SentBack("sent_back"),
+    ev.PanelChanged("waiting_room", "waiting"),
 ]
 
 

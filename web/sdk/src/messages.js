@@ -356,6 +356,14 @@
  */
 
 /**
+ * A plugin's panel on your page shows something else now: fetch its view anew. Also while you wait.
+ * @typedef {object} Panel
+ * @property {"panel"} type
+ * @property {string} plugin
+ * @property {string} panel
+ */
+
+/**
  * Each second; answer `pong` at once. Who hears nothing for 3 s takes the websocket as dead.
  * @typedef {object} Ping
  * @property {"ping"} type
@@ -386,7 +394,7 @@
 
 /**
  * What the server says.
- * @typedef {Welcome | Answer | Ok | Error | Tracks | Joined | Updated | Left | Speaker | ChatLine | Locked | Muted | UnmuteRequest | Held | Admitted | SentBack | Ping | Media | Bye} ServerMessage
+ * @typedef {Welcome | Answer | Ok | Error | Tracks | Joined | Updated | Left | Speaker | ChatLine | Locked | Muted | UnmuteRequest | Held | Admitted | SentBack | Panel | Ping | Media | Bye} ServerMessage
  */
 
 export {};

@@ -50,6 +50,7 @@ import { requireSupport } from "./support.js";
  * @property {{reason: string}} held  we wait to be admitted, for this reason
  * @property {null} admitted  we waited, and are in now
  * @property {{reason: string}} sentback  we were in, and wait to be admitted again
+ * @property {{plugin: string, panel: string}} panel  a plugin's panel shows something else now
  * @property {Quality} quality  of our own connection
  * @property {Digest} stats  once a second
  * @property {MediaError} problem  something fails, but the call goes on
@@ -517,6 +518,9 @@ export class Room extends Emitter {
         break;
       case "sent_back":
         this.#sentBack(message.reason);
+        break;
+      case "panel":
+        this.emit("panel", { plugin: message.plugin, panel: message.panel });
         break;
       case "media":
       case "error":
