@@ -79,10 +79,11 @@ test-web: setup
 	npm test --prefix web --silent
 
 test-python: setup $(STAMPS)/python-dev
-	$(PY) -m pytest -q tests --ignore=tests/e2e -m 'not long'
+	$(PY) -m pytest -q -n 2 --dist loadfile tests --ignore=tests/e2e -m 'not long'
 
 test-e2e: setup $(STAMPS)/python-dev browsers
-	$(PY) -m pytest -q tests/e2e -m 'not long'
+	$(PY) -m pytest -q tests/e2e/media -m 'not long' # judges the media: nothing may run beside it
+	$(PY) -m pytest -q -n 2 tests/e2e/pages -m 'not long'
 
 test: setup $(STAMPS)/python-dev browsers check test-rust test-web test-python test-e2e ## everything CI runs
 

@@ -41,7 +41,10 @@ async def judge(visitor: Visitor, name: str) -> None:
     assert violations == [], f"{name}: {violations}"
 
 
-@pytest.fixture(params=[False, True], ids=["light", "dark"])
+# The dark colours are judged in the long run.
+@pytest.fixture(
+    params=[pytest.param(False, id="light"), pytest.param(True, id="dark", marks=pytest.mark.long)]
+)
 def dark(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 

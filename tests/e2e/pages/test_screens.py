@@ -9,22 +9,28 @@ from __future__ import annotations
 import re
 
 import pytest
+from _pytest.mark import ParameterSet
 from people import SCREENS, House, Visitor
 
 pytestmark = pytest.mark.browser
 
-# A phone by day and a desk by night in each run; the other four are drawn in the long one.
-OFTEN = {("phone", False), ("desktop", True)}
-SIZES = [
-    pytest.param(
-        size,
-        dark,
-        id=f"{size}-{'dark' if dark else 'light'}",
-        marks=[] if (size, dark) in OFTEN else pytest.mark.long,
-    )
-    for size in SCREENS
-    for dark in (False, True)
-]
+
+def _sizes(often: tuple[str, bool]) -> list[ParameterSet]:
+    """Every size by day and by night; all but one are drawn in the long run."""
+    return [
+        pytest.param(
+            size,
+            dark,
+            id=f"{size}-{'dark' if dark else 'light'}",
+            marks=[] if (size, dark) == often else pytest.mark.long,
+        )
+        for size in SCREENS
+        for dark in (False, True)
+    ]
+
+
+FOR_PATIENTS = _sizes(("phone", False))
+FOR_STAFF = _sizes(("desktop", True))
 
 WEAK_NETWORK = """
 const real = RTCPeerConnection.prototype.getStats;
@@ -69,7 +75,7 @@ async def keep(visitor: Visitor, name: str) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("size", "dark"), SIZES)
+@pytest.mark.parametrize(("size", "dark"), FOR_PATIENTS)
 async def test_the_patients_page_in_every_state(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     screen = SCREENS[size]
@@ -164,7 +170,7 @@ async def test_the_patients_page_in_every_state(house: House, size: str, dark: b
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("size", "dark"), SIZES)
+@pytest.mark.parametrize(("size", "dark"), FOR_STAFF)
 async def test_the_console_in_every_state(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     doctor = await house.person("okafor", "Dr. Adaeze Okafor", "clinician", SCREENS[size], dark=dark)
@@ -220,7 +226,7 @@ async def test_the_console_in_every_state(house: House, size: str, dark: bool) -
     await keep(doctor, f"console-keys-{end}")
 
 
-@pytest.mark.parametrize(("size", "dark"), SIZES)
+@pytest.mark.parametrize(("size", "dark"), FOR_PATIENTS)
 async def test_pages_that_cannot_lead_to_a_call(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     unknown = await house.visitor(

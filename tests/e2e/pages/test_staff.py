@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from people import DESKTOP, FACES, HERE, SCREENS, House, Visitor
 from playwright.async_api import Route
-from test_screens import SIZES, keep
+from test_screens import FOR_STAFF, keep
 
 pytestmark = pytest.mark.browser
 
@@ -94,7 +94,7 @@ async def give(visitor: Visitor, name: str = "okafor", password: str = "correct 
     await visitor.page.get_by_role("button", name="Sign in", exact=True).click()
 
 
-@pytest.mark.parametrize(("size", "dark"), SIZES)
+@pytest.mark.parametrize(("size", "dark"), FOR_STAFF)
 async def test_signing_in_in_every_state(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     visitor, door = await signin(house, SCREENS[size], dark=dark)
@@ -152,7 +152,7 @@ async def test_signing_in_leads_nowhere_else(house: House, wanted: str) -> None:
     assert await visitor.page.locator("#app").get_attribute("data-next") == "/console"
 
 
-@pytest.mark.parametrize(("size", "dark"), SIZES)
+@pytest.mark.parametrize(("size", "dark"), FOR_STAFF)
 async def test_the_start_page(house: House, size: str, dark: bool) -> None:
     """Its module is mounted on the sign-in page's shell: the server of this test invents no clinic."""
     end = f"{size}-{'dark' if dark else 'light'}"
@@ -177,7 +177,7 @@ async def test_the_start_page(house: House, size: str, dark: bool) -> None:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("size", "dark"), SIZES)
+@pytest.mark.parametrize(("size", "dark"), FOR_STAFF)
 async def test_todays_list_in_every_state(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     screen = SCREENS[size]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from people import FACES, HERE, PHONE, SCREENS, House, Visitor
-from test_screens import SIZES, keep
+from test_screens import FOR_PATIENTS, keep
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +63,7 @@ async def acts(visitor: Visitor) -> list[list[Any]]:
 
 
 @pytest.mark.timeout(240)
-@pytest.mark.parametrize(("size", "dark"), SIZES)
+@pytest.mark.parametrize(("size", "dark"), FOR_PATIENTS)
 async def test_every_step_in_every_state(house: House, size: str, dark: bool) -> None:
     end = f"{size}-{'dark' if dark else 'light'}"
     screen = SCREENS[size]
